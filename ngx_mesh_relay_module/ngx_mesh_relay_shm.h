@@ -1,0 +1,158 @@
+
+/*
+ * State shared by the workers of one nginx: nodes, sessions, proofs lately
+ * recorded, the chain set, the stop flag.  All of it can be lost: Redis has
+ * what matters, and a missing session is asked for again.
+ *
+ * One lock, shpool->mutex, is held for bounded, log-free code only; a
+ * pointer into the zone is good only under that lock, but for the node
+ * states, which are never freed.
+ */
+
+
+#ifndef _NGX_MESH_RELAY_SHM_H_INCLUDED_
+#define _NGX_MESH_RELAY_SHM_H_INCLUDED_
+
+
+#include "ngx_mesh_relay.h"
+
+
+/* written by the leader under the lock, read by all under it (copied out) */
+
+struct ngx_mesh_relay_node_state_s {
+    ngx_queue_t              queue;
+    pocket_node_status_t     status;      /* last good check answer */
+    unsigned                 known:1;     /* there was one */
+    time_t                   good_at;     /* wall clock of the last one */
+    ngx_msec_t               good_begun;  /* when its request was sent */
+    ngx_msec_t               tried_at;    /* last attempt, good or not */
+    ngx_msec_t               wanted_at;   /* a check asked for at once */
+    ngx_msec_t               leader_until;
+    ngx_pid_t                leader;
+    u_char                   name_len;
+    u_char                   name[1];
+};
+
+
+/* what a request needs to know of a node; a copy, no lock is needed */
+
+typedef struct {
+    pocket_node_status_t     status;
+    unsigned                 known:1;
+    unsigned                 in_grace:1;  /* good_at within node_grace */
+    ngx_msec_t               good_begun;
+} ngx_mesh_relay_node_view_t;
+
+
+/* identity of a session: texts of the relay; servicer by its decoded key */
+
+typedef struct {
+    ngx_mesh_relay_servicer_t  *servicer;
+    ngx_str_t                   app;      /* hex text as it came */
+    ngx_str_t                   chain;
+    int64_t                     height;
+    ngx_str_t                   id;       /* ngx_mesh_relay_session_id() */
+} ngx_mesh_relay_session_key_t;
+
+
+typedef enum {
+    NGX_MESH_RELAY_ADMIT_SERVE = 0,       /* execute it; ends by _settle */
+    NGX_MESH_RELAY_ADMIT_WAIT,            /* ask again when validated */
+    NGX_MESH_RELAY_ADMIT_REFUSE           /* with the error given */
+} ngx_mesh_relay_admit_e;
+
+
+typedef struct {
+    pocket_error_t              error;    /* of a refusal; texts in pool */
+    ngx_str_t                   dispatch; /* copy in pool; empty: unknown */
+    int64_t                     remaining;/* -1: no count */
+} ngx_mesh_relay_session_info_t;
+
+
+/* config time: declares the zone of mesh_zone; init reuses the old data */
+ngx_int_t ngx_mesh_relay_shm_add(ngx_conf_t *cf,
+    ngx_mesh_relay_main_conf_t *mcf);
+
+/* init_process: finds or makes the state of each node of the configuration */
+ngx_int_t ngx_mesh_relay_shm_attach(ngx_cycle_t *cycle,
+    ngx_mesh_relay_main_conf_t *mcf);
+
+/* copies the node's state out; now is ngx_time() and ngx_current_msec */
+void ngx_mesh_relay_node_view(ngx_mesh_relay_main_conf_t *mcf,
+    ngx_mesh_relay_node_t *node, ngx_mesh_relay_node_view_t *view);
+
+/*
+ * Writes "address:app:chain:height" into buf, of at least
+ * NGX_MESH_RELAY_SESSION_ID_MAX bytes, and sets key->id to it.
+ */
+void ngx_mesh_relay_session_id(ngx_mesh_relay_session_key_t *key, u_char *buf);
+
+/* parses such an id back (texts point into it); servicer NULL: not held */
+ngx_int_t ngx_mesh_relay_session_parse(ngx_mesh_relay_main_conf_t *mcf,
+    ngx_str_t *id, ngx_mesh_relay_session_key_t *key);
+
+/*
+ * Rows 11, 19, 20, 21 of spec 4: finds the session or makes it, refuses
+ * known duplicates and used up sessions, counts the relays served before
+ * validation, and starts the validator where it is due.  Every SERVE is
+ * followed by exactly one ngx_mesh_relay_session_done().
+ */
+ngx_mesh_relay_admit_e ngx_mesh_relay_session_admit(
+    ngx_mesh_relay_main_conf_t *mcf, ngx_mesh_relay_session_key_t *key,
+    u_char *proof_hash, ngx_mesh_relay_session_info_t *info,
+    ngx_pool_t *pool);
+
+/*
+ * The relay was recorded (recorded = 1; remaining as Redis gave it, -1: no
+ * count), or not (0: chain failure, refusal, client gone).
+ */
+void ngx_mesh_relay_session_done(ngx_mesh_relay_main_conf_t *mcf,
+    ngx_mesh_relay_session_key_t *key, u_char *proof_hash,
+    ngx_uint_t recorded, int64_t remaining);
+
+/* the session is invalid with code, as Redis or a notification said */
+void ngx_mesh_relay_session_invalidate(ngx_mesh_relay_main_conf_t *mcf,
+    ngx_mesh_relay_session_key_t *key, ngx_uint_t code, ngx_str_t *message);
+
+/*
+ * May relays of the session be notified now?  NGX_OK; NGX_AGAIN: it is
+ * optimistic or not validated (an unknown one is made, so that the validator
+ * asks for it); NGX_DECLINED: its claim window is over (height
+ * tolerance).  meta_height is that of the relay.
+ */
+ngx_int_t ngx_mesh_relay_session_deliverable(ngx_mesh_relay_main_conf_t *mcf,
+    ngx_mesh_relay_session_key_t *key, int64_t meta_height);
+
+/* a higher block height seen in a node's answer */
+void ngx_mesh_relay_node_height(ngx_mesh_relay_main_conf_t *mcf,
+    ngx_mesh_relay_node_t *node, int64_t height);
+
+/*
+ * Asks for a check as soon as possible (at most one a second per node): a
+ * breaker that wants to close, a future session.
+ */
+void ngx_mesh_relay_node_want_check(ngx_mesh_relay_main_conf_t *mcf,
+    ngx_mesh_relay_node_t *node);
+
+/* init_process, exit_process: timers of checks, validation and sweep */
+ngx_int_t ngx_mesh_relay_watch_init(ngx_cycle_t *cycle,
+    ngx_mesh_relay_main_conf_t *mcf);
+void ngx_mesh_relay_watch_exit(ngx_cycle_t *cycle,
+    ngx_mesh_relay_main_conf_t *mcf);
+
+/* the stop flag: set until a reload */
+void ngx_mesh_relay_stop_set(ngx_mesh_relay_main_conf_t *mcf);
+ngx_uint_t ngx_mesh_relay_stopped(ngx_mesh_relay_main_conf_t *mcf);
+
+/*
+ * Chain set: generation in the zone, 0 while it is that of the file.  get
+ * copies the text (chains.json form) into pool.
+ */
+ngx_uint_t ngx_mesh_relay_chains_generation(ngx_mesh_relay_main_conf_t *mcf);
+ngx_int_t ngx_mesh_relay_chains_get(ngx_mesh_relay_main_conf_t *mcf,
+    ngx_pool_t *pool, ngx_str_t *text, ngx_uint_t *generation);
+ngx_int_t ngx_mesh_relay_chains_set(ngx_mesh_relay_main_conf_t *mcf,
+    ngx_str_t *text);
+
+
+#endif /* _NGX_MESH_RELAY_SHM_H_INCLUDED_ */
