@@ -1,0 +1,83 @@
+
+/*
+ * The directives that the modules of the suite share.  Each module carries
+ * them (MESH_CONF_COMMANDS at the head of its table), and its main
+ * configuration begins with a mesh_conf_t; nginx calls the setter of the
+ * first module only, which therefore fills every loaded module of ours.
+ */
+
+
+#ifndef _MESH_CONF_H_INCLUDED_
+#define _MESH_CONF_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "mesh_redis.h"
+
+
+/* grows with the struct: modules of different builds do not mix */
+
+#define MESH_CONF_LAYOUT      1
+
+#define MESH_CONF_ZONE_MIN    (32 * ngx_pagesize)
+
+
+typedef struct {
+    ngx_uint_t            layout;     /* MESH_CONF_LAYOUT */
+    ngx_str_t             region;     /* mesh_region */
+    ngx_str_t             edge;       /* mesh_edge */
+    ngx_str_t             zone_name;  /* mesh_zone */
+    size_t                zone_size;
+    mesh_redis_conf_t    *redis;      /* mesh_redis; NULL: not configured */
+} mesh_conf_t;
+
+
+#define MESH_CONF_COMMANDS                                                    \
+                                                                              \
+    { ngx_string("mesh_region"),                                              \
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,                                      \
+      mesh_conf_set,                                                          \
+      NGX_HTTP_MAIN_CONF_OFFSET,                                              \
+      0,                                                                      \
+      NULL },                                                                 \
+                                                                              \
+    { ngx_string("mesh_edge"),                                                \
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,                                      \
+      mesh_conf_set,                                                          \
+      NGX_HTTP_MAIN_CONF_OFFSET,                                              \
+      0,                                                                      \
+      NULL },                                                                 \
+                                                                              \
+    { ngx_string("mesh_zone"),                                                \
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,                                      \
+      mesh_conf_set,                                                          \
+      NGX_HTTP_MAIN_CONF_OFFSET,                                              \
+      0,                                                                      \
+      NULL },                                                                 \
+                                                                              \
+    { ngx_string("mesh_redis"),                                               \
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,                                      \
+      mesh_conf_set,                                                          \
+      NGX_HTTP_MAIN_CONF_OFFSET,                                              \
+      0,                                                                      \
+      NULL }
+
+
+/*
+ * The setter of all these directives: parses the value once and puts it into
+ * each loaded module of the suite.  Config time only.
+ */
+char *mesh_conf_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/*
+ * Sets what was not configured: the edge's name (host name and path of the
+ * pid file, so that two nginx of one host differ), the zone (mesh:32m).
+ * Called from init_main_conf; strings are of cf->pool.
+ */
+char *mesh_conf_init(ngx_conf_t *cf, mesh_conf_t *conf);
+
+
+#endif /* _MESH_CONF_H_INCLUDED_ */
