@@ -39,10 +39,10 @@ static mesh_secret_chunk_t *mesh_secret_chunk_create(mesh_secrets_t *secrets,
 static void mesh_secret_lock(mesh_secrets_t *secrets,
     mesh_secret_chunk_t *chunk, ngx_log_t *log);
 static void mesh_secrets_cleanup(void *data);
-static ngx_int_t mesh_keyfile_check(ngx_conf_t *cf, ngx_str_t *name,
-    ngx_file_info_t *fi, size_t max);
-static ngx_int_t mesh_keyfile_load(ngx_conf_t *cf, ngx_str_t *name,
-    ngx_fd_t fd, size_t max, ngx_str_t *text);
+static ngx_int_t mesh_keyfile_check(ngx_conf_t *cf, const char *directive,
+    ngx_str_t *name, ngx_file_info_t *fi, size_t max);
+static ngx_int_t mesh_keyfile_load(ngx_conf_t *cf, const char *directive,
+    ngx_str_t *name, ngx_fd_t fd, size_t max, ngx_str_t *text);
 
 
 void *
@@ -101,7 +101,8 @@ mesh_secret_relock(ngx_pool_t *pool, ngx_log_t *log)
 
 
 ngx_int_t
-mesh_keyfile_read(ngx_conf_t *cf, ngx_str_t *name, size_t max, ngx_str_t *text)
+mesh_keyfile_read(ngx_conf_t *cf, const char *directive, ngx_str_t *name,
+    size_t max, ngx_str_t *text)
 {
     ngx_fd_t   fd;
     ngx_int_t  rc;
@@ -117,12 +118,12 @@ mesh_keyfile_read(ngx_conf_t *cf, ngx_str_t *name, size_t max, ngx_str_t *text)
 
     if (fd == NGX_INVALID_FILE) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "\"%V\": " ngx_open_file_n " \"%V\" failed",
-                           &cf->cmd->name, name);
+                           "\"%s\": " ngx_open_file_n " \"%V\" failed",
+                           directive, name);
         return NGX_ERROR;
     }
 
-    rc = mesh_keyfile_load(cf, name, fd, max, text);
+    rc = mesh_keyfile_load(cf, directive, name, fd, max, text);
 
     if (ngx_close_file(fd) == NGX_FILE_ERROR) {
         ngx_conf_log_error(NGX_LOG_ALERT, cf, ngx_errno,
@@ -248,8 +249,8 @@ mesh_secrets_cleanup(void *data)
 
 
 static ngx_int_t
-mesh_keyfile_load(ngx_conf_t *cf, ngx_str_t *name, ngx_fd_t fd, size_t max,
-    ngx_str_t *text)
+mesh_keyfile_load(ngx_conf_t *cf, const char *directive, ngx_str_t *name,
+    ngx_fd_t fd, size_t max, ngx_str_t *text)
 {
     size_t           size;
     ssize_t          n;
@@ -257,12 +258,12 @@ mesh_keyfile_load(ngx_conf_t *cf, ngx_str_t *name, ngx_fd_t fd, size_t max,
 
     if (ngx_fd_info(fd, &fi) == NGX_FILE_ERROR) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "\"%V\": " ngx_fd_info_n " \"%V\" failed",
-                           &cf->cmd->name, name);
+                           "\"%s\": " ngx_fd_info_n " \"%V\" failed",
+                           directive, name);
         return NGX_ERROR;
     }
 
-    if (mesh_keyfile_check(cf, name, &fi, max) != NGX_OK) {
+    if (mesh_keyfile_check(cf, directive, name, &fi, max) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -279,15 +280,15 @@ mesh_keyfile_load(ngx_conf_t *cf, ngx_str_t *name, ngx_fd_t fd, size_t max,
 
         if (n == -1) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                               "\"%V\": " ngx_read_fd_n " \"%V\" failed",
-                               &cf->cmd->name, name);
+                               "\"%s\": " ngx_read_fd_n " \"%V\" failed",
+                               directive, name);
             return NGX_ERROR;
         }
 
         if (n == 0) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"%V\": \"%V\" shrank while it was read",
-                               &cf->cmd->name, name);
+                               "\"%s\": \"%V\" shrank while it was read",
+                               directive, name);
             return NGX_ERROR;
         }
 
@@ -299,15 +300,15 @@ mesh_keyfile_load(ngx_conf_t *cf, ngx_str_t *name, ngx_fd_t fd, size_t max,
 
 
 static ngx_int_t
-mesh_keyfile_check(ngx_conf_t *cf, ngx_str_t *name, ngx_file_info_t *fi,
-    size_t max)
+mesh_keyfile_check(ngx_conf_t *cf, const char *directive, ngx_str_t *name,
+    ngx_file_info_t *fi, size_t max)
 {
     ngx_uint_t  mode;
 
     if (!ngx_is_file(fi)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\": \"%V\" is not a regular file",
-                           &cf->cmd->name, name);
+                           "\"%s\": \"%V\" is not a regular file",
+                           directive, name);
         return NGX_ERROR;
     }
 
@@ -315,32 +316,32 @@ mesh_keyfile_check(ngx_conf_t *cf, ngx_str_t *name, ngx_file_info_t *fi,
 
     if (mode & 077) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\": \"%V\" is open to group or others "
+                           "\"%s\": \"%V\" is open to group or others "
                            "(mode 0%ui%ui%ui), run \"chmod 600 %V\"",
-                           &cf->cmd->name, name, mode >> 6, (mode >> 3) & 7,
+                           directive, name, mode >> 6, (mode >> 3) & 7,
                            mode & 7, name);
         return NGX_ERROR;
     }
 
     if (fi->st_uid != 0 && fi->st_uid != geteuid()) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\": \"%V\" belongs to user %ui, neither root "
+                           "\"%s\": \"%V\" belongs to user %ui, neither root "
                            "nor who starts nginx, run \"chown %ui %V\"",
-                           &cf->cmd->name, name, (ngx_uint_t) fi->st_uid,
+                           directive, name, (ngx_uint_t) fi->st_uid,
                            (ngx_uint_t) geteuid(), name);
         return NGX_ERROR;
     }
 
     if (ngx_file_size(fi) == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\": \"%V\" is empty",
-                           &cf->cmd->name, name);
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%s\": \"%V\" is empty",
+                           directive, name);
         return NGX_ERROR;
     }
 
     if (ngx_file_size(fi) > (off_t) max) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\": \"%V\" has %O bytes, at most %uz are "
-                           "expected", &cf->cmd->name, name,
+                           "\"%s\": \"%V\" has %O bytes, at most %uz are "
+                           "expected", directive, name,
                            ngx_file_size(fi), max);
         return NGX_ERROR;
     }

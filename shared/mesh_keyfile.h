@@ -43,8 +43,8 @@ void mesh_secret_relock(ngx_pool_t *pool, ngx_log_t *log);
  * it is parsed.
  */
 
-ngx_int_t mesh_keyfile_read(ngx_conf_t *cf, ngx_str_t *name, size_t max,
-    ngx_str_t *text);
+ngx_int_t mesh_keyfile_read(ngx_conf_t *cf, const char *directive,
+    ngx_str_t *name, size_t max, ngx_str_t *text);
 
 
 #endif /* _MESH_KEYFILE_H_INCLUDED_ */
