@@ -43,6 +43,8 @@ typedef struct ngx_mesh_relay_servicer_s     ngx_mesh_relay_servicer_t;
 typedef struct ngx_mesh_relay_chain_s        ngx_mesh_relay_chain_t;
 typedef struct ngx_mesh_relay_main_conf_s    ngx_mesh_relay_main_conf_t;
 typedef struct ngx_mesh_relay_node_state_s   ngx_mesh_relay_node_state_t;
+typedef struct ngx_mesh_relay_watch_s        ngx_mesh_relay_watch_t;
+typedef struct ngx_mesh_relay_validator_s    ngx_mesh_relay_validator_t;
 
 
 /* a full node of the key file: claims what its servicers relayed */
@@ -54,10 +56,11 @@ struct ngx_mesh_relay_node_s {
     mesh_http_url_t              *endpoint;   /* scheme, host, port, prefix */
     ngx_array_t                   servicers;  /* ngx_mesh_relay_servicer_t * */
 
-    ngx_str_t                     check_body; /* of the check request */
-
-    /* per worker: set by init_process, never freed before the zone is */
+    /* in the zone, set when the zone is made, never freed before it */
     ngx_mesh_relay_node_state_t  *state;
+
+    /* per worker, set by init_process */
+    ngx_mesh_relay_watch_t       *watch;
 };
 
 
@@ -123,24 +126,35 @@ struct ngx_mesh_relay_main_conf_s {
     time_t                        ledger_keep;           /* 7d */
     ngx_uint_t                    dead_max;              /* 10000 */
 
+    ngx_flag_t                    node_ssl_verify;       /* on */
+    ngx_str_t                     node_ssl_trusted;
+
     mesh_http_conf_t             *node_http;    /* TLS, pool, limits: nodes */
     ngx_shm_zone_t               *shm_zone;
 
     /* per worker, set by init_process */
+    ngx_mesh_relay_validator_t   *validator;
     pocket_hash_t                *hash;
     mesh_redis_t                 *redis;        /* commands */
     mesh_redis_t                 *redis_stream; /* stream reads */
 };
 
 
+/* what a location does; none of them is inherited */
+
+typedef enum {
+    NGX_MESH_RELAY_NOTHING = 0,
+    NGX_MESH_RELAY_SERVE,                       /* mesh_relay */
+    NGX_MESH_RELAY_SIMULATE,                    /* mesh_relay_simulate */
+    NGX_MESH_RELAY_PRIVATE                      /* mesh_relay_private */
+} ngx_mesh_relay_role_e;
+
+
 typedef struct {
-    ngx_flag_t                    relay;        /* mesh_relay */
+    ngx_mesh_relay_role_e         role;
     ngx_flag_t                    check;        /* mesh_relay_check */
-    ngx_flag_t                    simulate;     /* mesh_relay_simulate */
-    ngx_flag_t                    private_api;  /* mesh_relay_private */
     ngx_flag_t                    sort;         /* mesh_relay_sort_response */
-    size_t                        max_body;     /* 1m */
-    size_t                        max_response; /* 10m */
+    size_t                        max_response; /* 16m */
     ngx_str_t                     chain_location;
 } ngx_mesh_relay_loc_conf_t;
 

@@ -17,30 +17,14 @@
 #include "ngx_mesh_relay.h"
 
 
-/* written by the leader under the lock, read by all under it (copied out) */
-
-struct ngx_mesh_relay_node_state_s {
-    ngx_queue_t              queue;
-    pocket_node_status_t     status;      /* last good check answer */
-    unsigned                 known:1;     /* there was one */
-    time_t                   good_at;     /* wall clock of the last one */
-    ngx_msec_t               good_begun;  /* when its request was sent */
-    ngx_msec_t               tried_at;    /* last attempt, good or not */
-    ngx_msec_t               wanted_at;   /* a check asked for at once */
-    ngx_msec_t               leader_until;
-    ngx_pid_t                leader;
-    u_char                   name_len;
-    u_char                   name[1];
-};
-
-
 /* what a request needs to know of a node; a copy, no lock is needed */
 
 typedef struct {
     pocket_node_status_t     status;
     unsigned                 known:1;
-    unsigned                 in_grace:1;  /* good_at within node_grace */
-    ngx_msec_t               good_begun;
+    unsigned                 in_grace:1;  /* last good check: node_grace */
+    ngx_msec_t               good_begun;  /* when its request was sent; 0: */
+                                          /*   before this nginx's start */
 } ngx_mesh_relay_node_view_t;
 
 
@@ -56,7 +40,7 @@ typedef struct {
 
 
 typedef enum {
-    NGX_MESH_RELAY_ADMIT_SERVE = 0,       /* execute it; ends by _settle */
+    NGX_MESH_RELAY_ADMIT_SERVE = 0,       /* execute it; ends by _done */
     NGX_MESH_RELAY_ADMIT_WAIT,            /* ask again when validated */
     NGX_MESH_RELAY_ADMIT_REFUSE           /* with the error given */
 } ngx_mesh_relay_admit_e;
@@ -69,15 +53,15 @@ typedef struct {
 } ngx_mesh_relay_session_info_t;
 
 
-/* config time: declares the zone of mesh_zone; init reuses the old data */
+/*
+ * Config time, after mcf->nodes is filled: declares the zone of mesh_zone.
+ * When nginx makes it, or takes it over from the old cycle, each node of the
+ * configuration gets its state there.
+ */
 ngx_int_t ngx_mesh_relay_shm_add(ngx_conf_t *cf,
     ngx_mesh_relay_main_conf_t *mcf);
 
-/* init_process: finds or makes the state of each node of the configuration */
-ngx_int_t ngx_mesh_relay_shm_attach(ngx_cycle_t *cycle,
-    ngx_mesh_relay_main_conf_t *mcf);
-
-/* copies the node's state out; now is ngx_time() and ngx_current_msec */
+/* copies the node's state out */
 void ngx_mesh_relay_node_view(ngx_mesh_relay_main_conf_t *mcf,
     ngx_mesh_relay_node_t *node, ngx_mesh_relay_node_view_t *view);
 
@@ -112,7 +96,12 @@ void ngx_mesh_relay_session_done(ngx_mesh_relay_main_conf_t *mcf,
 
 /* the session is invalid with code, as Redis or a notification said */
 void ngx_mesh_relay_session_invalidate(ngx_mesh_relay_main_conf_t *mcf,
-    ngx_mesh_relay_session_key_t *key, ngx_uint_t code, ngx_str_t *message);
+    ngx_mesh_relay_session_key_t *key, ngx_uint_t code);
+
+/* a copy of the session's dispatch in pool, empty when it is not known */
+void ngx_mesh_relay_session_dispatch(ngx_mesh_relay_main_conf_t *mcf,
+    ngx_mesh_relay_session_key_t *key, ngx_pool_t *pool,
+    ngx_str_t *dispatch);
 
 /*
  * May relays of the session be notified now?  NGX_OK; NGX_AGAIN: it is
