@@ -101,8 +101,8 @@ typedef struct {
 
 
 /*
- * The row of an id; that of POCKET_ERR_INTERNAL for POCKET_ERR_NONE and
- * ids out of range, so that a mistake answers as an internal error.
+ * The row of an id; POCKET_ERR_NONE and ids out of range have one too, so
+ * that a mistake answers as an internal error.
  */
 const pocket_error_def_t *pocket_error_def(pocket_error_id_e id);
 

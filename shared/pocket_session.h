@@ -117,6 +117,13 @@ int pocket_session_expired(const pocket_node_status_t *node, int64_t s);
 int pocket_session_claimable(const pocket_node_status_t *node, int64_t s,
     int64_t relay_height);
 
+/*
+ * The claim window has closed for good.  Of a session still ahead of the
+ * node it is neither open nor over.
+ */
+int pocket_session_claim_over(const pocket_node_status_t *node, int64_t s,
+    int64_t relay_height);
+
 /* check 6b: relay_height is at most 10 blocks from the node's height */
 int pocket_session_in_sync(const pocket_node_status_t *node,
     int64_t relay_height);
@@ -175,6 +182,20 @@ void pocket_session_asked(pocket_session_t *ss, int64_t until);
 void pocket_session_answered(pocket_session_t *ss,
     const pocket_session_answer_t *answer, const pocket_session_conf_t *conf,
     int64_t now);
+
+/*
+ * What a store common to several edges says of an unvalidated session:
+ * invalid with code, or (code 0) valid with left relays to be served, net
+ * of what all edges have recorded; POCKET_SESSION_NO_COUNT: no count.
+ */
+void pocket_session_restore(pocket_session_t *ss, uint32_t code,
+    int64_t left, int64_t now);
+
+/* The same store's count after a record: replaces the one kept here. */
+void pocket_session_count(pocket_session_t *ss, int64_t left);
+
+/* The node has ended the session, as a notification or the store said. */
+void pocket_session_end(pocket_session_t *ss, uint32_t code, int64_t now);
 
 /* What may be sent of what is queued. */
 pocket_session_notify_e pocket_session_notify(const pocket_session_t *ss,
