@@ -75,7 +75,7 @@ typedef struct {
  */
 
 typedef struct {
-    ngx_msec_t                   connect_timeout;    /* 5s, with TLS 10s */
+    ngx_msec_t                   connect_timeout;    /* 5s, and the handshake */
     ngx_msec_t                   send_timeout;       /* 10s between writes */
     ngx_msec_t                   read_timeout;       /* 10s between reads */
     ngx_msec_t                   timeout;            /* 30s, in all */
@@ -177,7 +177,7 @@ mesh_http_url_t *mesh_http_url_parse(ngx_conf_t *cf, mesh_http_conf_t *conf,
  * an https URL.  Names go to the resolver, at each connect.  With resolver
  * NULL or without servers they are looked up here, as proxy_pass does; what
  * is not found is a warning, and asked of the servers of /etc/resolv.conf at
- * each connect.  "localhost" is always looked up here.  Never waits at run time.
+ * each connect.  "localhost" is always looked up here.
  */
 
 ngx_int_t mesh_http_conf_init(ngx_conf_t *cf, mesh_http_conf_t *conf,
