@@ -319,8 +319,7 @@ ngx_mesh_relay_init_process(ngx_cycle_t *cycle)
 
     mesh_secret_relock(cycle->pool, cycle->log);
 
-    if (ngx_mesh_relay_shm_attach(cycle, mcf) != NGX_OK
-        || ngx_mesh_relay_store_init(cycle, mcf) != NGX_OK
+    if (ngx_mesh_relay_store_init(cycle, mcf) != NGX_OK
         || ngx_mesh_relay_watch_init(cycle, mcf) != NGX_OK
         || ngx_mesh_relay_notify_init(cycle, mcf) != NGX_OK)
     {

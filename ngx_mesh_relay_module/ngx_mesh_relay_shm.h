@@ -112,6 +112,10 @@ void ngx_mesh_relay_session_dispatch(ngx_mesh_relay_main_conf_t *mcf,
 ngx_int_t ngx_mesh_relay_session_deliverable(ngx_mesh_relay_main_conf_t *mcf,
     ngx_mesh_relay_session_key_t *key, int64_t meta_height);
 
+/* the code with which the node has ended the session; 0: it has not */
+ngx_uint_t ngx_mesh_relay_session_code(ngx_mesh_relay_main_conf_t *mcf,
+    ngx_mesh_relay_session_key_t *key);
+
 /* a higher block height seen in a node's answer */
 void ngx_mesh_relay_node_height(ngx_mesh_relay_main_conf_t *mcf,
     ngx_mesh_relay_node_t *node, int64_t height);
@@ -135,7 +139,8 @@ ngx_uint_t ngx_mesh_relay_stopped(ngx_mesh_relay_main_conf_t *mcf);
 
 /*
  * Chain set: generation in the zone, 0 while it is that of the file.  get
- * copies the text (chains.json form) into pool.
+ * copies the text (chains.json form) into pool; NGX_DECLINED: the file's.
+ * A reload puts the file in force again.
  */
 ngx_uint_t ngx_mesh_relay_chains_generation(ngx_mesh_relay_main_conf_t *mcf);
 ngx_int_t ngx_mesh_relay_chains_get(ngx_mesh_relay_main_conf_t *mcf,
