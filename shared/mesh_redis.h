@@ -57,7 +57,7 @@ typedef enum {
     MESH_REDIS_ANSWERED = 0,
     MESH_REDIS_FAILED,                     /* an error reply not named below */
     MESH_REDIS_OOM,                        /* maxmemory reached */
-    MESH_REDIS_REFUSED,                    /* READONLY, LOADING, NOPERM, ... */
+    MESH_REDIS_REFUSED,                    /* READONLY, LOADING, BUSY, ... */
     MESH_REDIS_LOST,
     MESH_REDIS_TIMEOUT
 } mesh_redis_outcome_e;
