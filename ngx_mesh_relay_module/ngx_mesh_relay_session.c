@@ -27,6 +27,8 @@ static ngx_mesh_relay_admit_e ngx_mesh_relay_session_judge(
     u_char *proof_hash, ngx_mesh_relay_verdict_t *verdict);
 static ngx_uint_t ngx_mesh_relay_session_ask(ngx_mesh_relay_main_conf_t *mcf,
     ngx_mesh_relay_session_t *ss);
+static ngx_mesh_relay_node_t *ngx_mesh_relay_session_node(
+    ngx_mesh_relay_main_conf_t *mcf, ngx_mesh_relay_session_t *ss);
 static ngx_mesh_relay_session_t *ngx_mesh_relay_session_find(
     ngx_mesh_relay_zone_t *zone, ngx_str_t *id);
 static ngx_mesh_relay_session_t *ngx_mesh_relay_session_create(
@@ -252,15 +254,21 @@ static ngx_uint_t
 ngx_mesh_relay_session_ask(ngx_mesh_relay_main_conf_t *mcf,
     ngx_mesh_relay_session_t *ss)
 {
-    int64_t  now;
+    int64_t                 now;
+    ngx_mesh_relay_node_t  *node;
 
     now = (int64_t) ngx_current_msec;
 
     if (!ss->is_pending
         || !ss->node->known
-        || !pocket_session_due(&ss->machine, &ss->node->status, now)
-        || !ngx_mesh_relay_validate_ready(mcf))
+        || !pocket_session_due(&ss->machine, &ss->node->status, now))
     {
+        return 0;
+    }
+
+    node = ngx_mesh_relay_session_node(mcf, ss);
+
+    if (node == NULL || !ngx_mesh_relay_validate_ready(mcf, node)) {
         return 0;
     }
 
@@ -634,7 +642,9 @@ ngx_mesh_relay_session_sweep(ngx_mesh_relay_main_conf_t *mcf)
         q = ngx_queue_head(&zone->sh->all);
         ss = ngx_queue_data(q, ngx_mesh_relay_session_t, all);
 
-        if (pocket_session_expired(&ss->node->status, ss->machine.height)) {
+        if (pocket_session_expired(&ss->node->status, ss->machine.height)
+            || ngx_mesh_relay_session_node(mcf, ss) == NULL)
+        {
             ngx_mesh_relay_session_destroy(zone, ss);
             continue;
         }
@@ -689,6 +699,28 @@ ngx_mesh_relay_session_evict(ngx_mesh_relay_zone_t *zone)
 
 
 /* the functions below are called with the lock held */
+
+
+/* NULL: the node has left the configuration, and is not checked any more */
+
+static ngx_mesh_relay_node_t *
+ngx_mesh_relay_session_node(ngx_mesh_relay_main_conf_t *mcf,
+    ngx_mesh_relay_session_t *ss)
+{
+    ngx_uint_t              i;
+    ngx_mesh_relay_node_t  *node;
+
+    node = mcf->nodes.elts;
+
+    for (i = 0; i < mcf->nodes.nelts; i++) {
+        if (node[i].state == ss->node) {
+            return &node[i];
+        }
+    }
+
+    return NULL;
+}
+
 
 static ngx_mesh_relay_session_t *
 ngx_mesh_relay_session_find(ngx_mesh_relay_zone_t *zone, ngx_str_t *id)

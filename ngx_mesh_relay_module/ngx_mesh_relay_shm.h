@@ -120,6 +120,10 @@ ngx_uint_t ngx_mesh_relay_session_code(ngx_mesh_relay_main_conf_t *mcf,
 void ngx_mesh_relay_node_height(ngx_mesh_relay_main_conf_t *mcf,
     ngx_mesh_relay_node_t *node, int64_t height);
 
+/* a result of mesh_http as the pure layer takes it; strings are not copied */
+void ngx_mesh_relay_node_answer(mesh_http_result_t *result,
+    pocket_node_answer_t *answer);
+
 /*
  * Asks for a check as soon as possible (at most one a second per node): a
  * breaker that wants to close, a future session.

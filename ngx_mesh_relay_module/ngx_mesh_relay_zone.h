@@ -188,13 +188,14 @@ void ngx_mesh_relay_session_sweep(ngx_mesh_relay_main_conf_t *mcf);
 
 /*
  * The validator of this worker begins a claimed question.  ready: it has
- * room for one more (asked under the lock); lease: ms after which a question
+ * room for one more about this node (asked under the lock); lease: ms after which a question
  * counts as lost with its worker; pending: takes what is due at once, as
  * when a node's height has grown.
  */
 void ngx_mesh_relay_validate(ngx_mesh_relay_main_conf_t *mcf,
     ngx_mesh_relay_session_key_t *key);
-ngx_uint_t ngx_mesh_relay_validate_ready(ngx_mesh_relay_main_conf_t *mcf);
+ngx_uint_t ngx_mesh_relay_validate_ready(ngx_mesh_relay_main_conf_t *mcf,
+    ngx_mesh_relay_node_t *node);
 ngx_msec_t ngx_mesh_relay_validate_lease(ngx_mesh_relay_main_conf_t *mcf);
 void ngx_mesh_relay_validate_pending(ngx_mesh_relay_main_conf_t *mcf);
 
