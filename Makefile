@@ -1,0 +1,226 @@
+# GNU make; all that is made stands in $(BUILD).  "make help" tells the rest.
+
+SHELL      = /bin/bash
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+BUILD     ?= build
+NGINX     ?= nginx
+NGINX_SRC ?= /usr/share/nginx/src
+RUNDIR    ?= $(BUILD)/run
+PREFIX    ?= /usr/local
+VECTORS   ?= t/vectors
+
+ifeq ($(origin CC),default)
+CC         = gcc
+endif
+
+out       := $(abspath $(BUILD))
+tree      := $(out)/nginx
+addons    := ngx_mesh_relay_module ngx_gateway_select_module
+test_addon := $(wildcard t/lib/ngx_mesh_test_module)
+quiet     := $(if $(V),,-s)
+
+export BUILD := $(out)
+export NGINX NGINX_SRC RUNDIR
+
+.PHONY: all modules test-module meshctl run stop test test-hup test-valgrind \
+        test-asan fuzz bench lint matrix vectors install clean help FORCE
+.DELETE_ON_ERROR:
+
+all: modules programs
+
+help:
+	@sed -n 's/^#: //p' $(firstword $(MAKEFILE_LIST))
+
+#: make                  both modules and meshctl, in build/
+#: make run              a demo on loopback; DATADIR=dir: an edge of that
+#:                       mesh client's data directory
+#:                       (RUNDIR=dir REDIS=host:port WORKERS=n)
+#: make stop             ends it
+#: make test             all tests (T='t/file.t ...': these only)
+#: make test-hup         the same over reloads
+#: make test-valgrind    the same under valgrind
+#: make test-asan        the same with ASan and UBSan in the modules
+#: make fuzz             each fuzzer for FUZZ_SECONDS (60)
+#: make bench            CPU, latency and memory of a relay
+#: make lint             warnings of gcc and clang, style, shellcheck
+#: make matrix           builds with gcc and clang, of each tree in
+#:                       MATRIX='dir ...'
+#: make vectors          VECTORS=dir: the vector files of a folder
+#: make install          modules, includes, meshctl (DESTDIR, PREFIX)
+#: make clean
+#:
+#: NGINX_SRC=dir builds against another source tree than the Debian package's.
+
+
+# The environment: packages, compiler flags, versions.  Whatever is built
+# depends on this file, which changes only when one of them does.
+
+ifneq ($(filter-out help clean stop,$(or $(MAKECMDGOALS),all)),)
+include $(out)/env.mk
+endif
+
+$(out)/env.mk: FORCE
+	@mkdir -p $(@D)
+	@t/lib/packages build
+	@CC='$(CC)' SANITIZE='$(SANITIZE)' t/lib/environment > $@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+
+# The modules, by nginx's own build.
+
+include_list = $(shell . shared/sources && for f in $$$(1); do echo $$f; done)
+pocket_sources := $(call include_list,pocket_sources)
+
+tree_flags = --with-cc='$(CC)' --with-cc-opt='$(HARDEN_CC) -Wextra' \
+             --with-ld-opt='$(HARDEN_LD)'
+
+$(tree)/objs/Makefile: $(out)/env.mk shared/sources shared/config \
+                       $(addons:%=%/config) $(test_addon:%=%/config)
+	@t/lib/configure $(tree) $(tree_flags) \
+	    $(patsubst %,--add-dynamic-module=$(CURDIR)/%,$(addons) $(test_addon))
+
+modules: $(tree)/objs/Makefile
+	@$(MAKE) $(quiet) -C $(tree) -f objs/Makefile $(addons:%=objs/%.so)
+	@t/lib/place $(addons:%=$(tree)/objs/%.so) $(out)
+
+test-module: $(tree)/objs/Makefile
+ifneq ($(test_addon),)
+	@$(MAKE) $(quiet) -C $(tree) -f objs/Makefile objs/ngx_mesh_test_module.so
+	@t/lib/place $(tree)/objs/ngx_mesh_test_module.so $(out)/test
+endif
+
+
+# Programs of plain C: the command line tool, unit tests, benchmarks.
+
+c_flags  = $(HARDEN_CC) -std=gnu11 -W -Wall -Wextra -Wpointer-arith \
+           -Wno-unused-parameter -Werror -Ishared
+c_libs   = $(HARDEN_LD) -lyajl -lsodium -lhiredis -lssl -lcrypto -lm -lpthread
+
+pocket_objs := $(pocket_sources:%.c=$(out)/obj/shared/%.o)
+cli_objs    := $(patsubst %.c,$(out)/obj/%.o,$(wildcard shared/cli/*.c))
+demo_objs   := $(patsubst %.c,$(out)/obj/%.o,$(wildcard shared/cli/demo/*.c))
+vector_objs := $(patsubst %.c,$(out)/obj/%.o,$(wildcard t/unit/vectors*.c))
+
+programs    := $(if $(cli_objs),$(out)/meshctl) \
+               $(if $(demo_objs),$(out)/meshdemo)
+unit_tests  := $(patsubst t/unit/%.c,$(out)/unit/%,$(wildcard t/unit/test_*.c))
+unit_tests  += $(if $(vector_objs),$(out)/unit/vectors)
+benches     := $(patsubst t/bench/%.c,$(out)/bench/%,$(wildcard t/bench/*.c))
+
+.PHONY: programs
+programs: $(programs)
+
+meshctl: $(out)/meshctl
+
+compile = @mkdir -p $(@D) && $(if $(V),set -x;) $(CC) $(c_flags)
+link    = @mkdir -p $(@D) && $(if $(V),set -x;) $(CC) -o $@ $^ $(c_libs)
+
+$(out)/obj/%.o: %.c $(out)/env.mk
+	$(compile) -I$(<D) -MMD -MP -c -o $@ $<
+
+$(out)/meshctl: $(cli_objs) $(pocket_objs)
+	$(link)
+
+$(out)/meshdemo: $(demo_objs) $(pocket_objs)
+	$(link)
+
+$(out)/unit/vectors: $(vector_objs) $(pocket_objs)
+	$(link)
+
+$(out)/unit/%: $(out)/obj/t/unit/%.o $(pocket_objs)
+	$(link)
+
+$(out)/bench/%: $(out)/obj/t/bench/%.o $(pocket_objs)
+	$(link)
+
+-include $(shell find $(out)/obj -name '*.d' 2>/dev/null)
+
+
+# Fuzzers: clang, each with the pure layer and nginx's headers.
+
+FUZZ_SECONDS ?= 60
+fuzz_cc     = clang -g -O1 -fsanitize=fuzzer,address,undefined \
+              -fno-sanitize-recover=undefined -Wall -Wextra \
+              -Wno-unused-parameter -Ishared -It/fuzz \
+              $(addprefix -isystem $(tree)/,objs src/core src/event \
+              src/event/modules src/os/unix src/http src/http/modules)
+fuzzers    := $(patsubst t/fuzz/%.c,$(out)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
+
+$(out)/fuzz/%: t/fuzz/%.c $(pocket_sources:%=shared/%) \
+               $(wildcard shared/*.[ch] t/fuzz/*.h) $(tree)/objs/Makefile
+	@mkdir -p $(@D)
+	@$(if $(V),set -x;) $(fuzz_cc) -o $@ $< $(pocket_sources:%=shared/%) \
+	    -lyajl -lsodium -lhiredis -lssl -lcrypto -lpthread
+
+.PHONY: fuzz-packages
+fuzz-packages:
+	@t/lib/packages fuzz
+
+fuzz: fuzz-packages $(fuzzers)
+	@t/lib/fuzz $(FUZZ_SECONDS) $(fuzzers)
+
+
+# Running, testing.
+
+run: all
+	@t/lib/packages run
+	@shared/cli/run
+
+stop:
+	@shared/cli/stop
+
+.PHONY: test-build
+test-build: all test-module $(unit_tests)
+	@t/lib/packages run test
+
+test: test-build
+	@t/lib/suite $(T)
+
+test-hup: test-build
+	@TEST_NGINX_USE_HUP=1 t/lib/suite $(or $(T),t)
+
+test-valgrind: test-build
+	@t/lib/packages valgrind
+	@TEST_NGINX_USE_VALGRIND=1 t/lib/suite $(T)
+
+sanitizers = address,undefined
+
+test-asan:
+	@$(MAKE) BUILD=$(out)/asan SANITIZE=$(sanitizers) test-build
+	@BUILD=$(out)/asan SANITIZE=$(sanitizers) t/lib/suite $(T)
+
+vectors: $(out)/unit/vectors
+	@$< $(VECTORS)
+
+bench: all $(benches)
+	@t/lib/packages run bench
+	@t/bench/run
+
+lint: $(tree)/objs/Makefile
+	@t/lib/packages lint
+	@t/lib/lint
+
+matrix:
+	@t/lib/packages lint
+	@t/lib/matrix $(MATRIX)
+
+
+# Installing: where the installed nginx looks for modules and includes.
+
+nginx_path = $(shell $(NGINX) -V 2>&1 | tr ' ' '\n' | sed -n 's/^--$(1)=//p')
+modules_dir = $(or $(call nginx_path,modules-path),/usr/lib/nginx/modules)
+conf_dir    = $(or $(patsubst %/,%,$(dir $(call nginx_path,conf-path))),\
+              /etc/nginx)
+
+install: all
+	install -d $(DESTDIR)$(modules_dir) $(DESTDIR)$(conf_dir)
+	install -m 644 $(addons:%=$(out)/%.so) $(DESTDIR)$(modules_dir)
+	install -m 644 $(wildcard config/mesh_relay*.conf) $(DESTDIR)$(conf_dir)
+ifneq ($(cli_objs),)
+	install -D $(out)/meshctl $(DESTDIR)$(PREFIX)/bin/meshctl
+endif
+
+clean:
+	@if [ -e $(RUNDIR)/nginx.pid ]; then shared/cli/stop; fi
+	rm -rf $(out)
