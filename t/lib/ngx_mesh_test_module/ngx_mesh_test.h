@@ -12,16 +12,19 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "mesh_http.h"
 #include "mesh_redis.h"
 
 
 typedef struct {
+    mesh_http_conf_t      *http_conf;      /* mesh_test_http_conf */
     mesh_redis_conf_t     *redis_conf;     /* mesh_test_redis */
     mesh_redis_t          *redis;          /* of this worker */
 } ngx_mesh_test_main_conf_t;
 
 
 typedef struct {
+    void                  *http;           /* mesh_test_http */
     ngx_array_t           *redis_args;     /* ngx_http_complex_value_t */
     mesh_redis_script_t   *redis_script;   /* NULL: a plain command */
     ngx_uint_t             redis_nkeys;
@@ -30,6 +33,34 @@ typedef struct {
     ngx_uint_t             redis_wanted;   /* mesh_redis_state_e */
     ngx_msec_t             redis_wait;
 } ngx_mesh_test_loc_conf_t;
+
+
+/* ngx_mesh_test_http.c */
+
+char *ngx_mesh_test_http_conf(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_mesh_test_http(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_mesh_test_http_init_conf(ngx_conf_t *cf,
+    ngx_mesh_test_main_conf_t *mcf);
+ngx_int_t ngx_mesh_test_http_init(ngx_cycle_t *cycle,
+    ngx_mesh_test_main_conf_t *mcf);
+void ngx_mesh_test_http_exit(ngx_mesh_test_main_conf_t *mcf);
+
+
+#define NGX_MESH_TEST_HTTP_COMMANDS                                           \
+                                                                              \
+    { ngx_string("mesh_test_http_conf"),                                      \
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,                                      \
+      ngx_mesh_test_http_conf,                                                \
+      NGX_HTTP_MAIN_CONF_OFFSET,                                              \
+      0,                                                                      \
+      NULL },                                                                 \
+                                                                              \
+    { ngx_string("mesh_test_http"),                                           \
+      NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,                                       \
+      ngx_mesh_test_http,                                                     \
+      NGX_HTTP_LOC_CONF_OFFSET,                                               \
+      0,                                                                      \
+      NULL }
 
 
 /* ngx_mesh_test_redis.c */

@@ -18,6 +18,7 @@ static void ngx_mesh_test_exit_process(ngx_cycle_t *cycle);
 
 static ngx_command_t  ngx_mesh_test_commands[] = {
 
+    NGX_MESH_TEST_HTTP_COMMANDS,
     NGX_MESH_TEST_REDIS_COMMANDS,
 
       ngx_null_command
@@ -58,13 +59,29 @@ ngx_module_t  ngx_mesh_test_module = {
 static void *
 ngx_mesh_test_create_main_conf(ngx_conf_t *cf)
 {
-    return ngx_pcalloc(cf->pool, sizeof(ngx_mesh_test_main_conf_t));
+    ngx_mesh_test_main_conf_t  *mcf;
+
+    mcf = ngx_pcalloc(cf->pool, sizeof(ngx_mesh_test_main_conf_t));
+    if (mcf == NULL) {
+        return NULL;
+    }
+
+    mcf->http_conf = mesh_http_conf_create(cf);
+    if (mcf->http_conf == NULL) {
+        return NULL;
+    }
+
+    return mcf;
 }
 
 
 static char *
 ngx_mesh_test_init_main_conf(ngx_conf_t *cf, void *conf)
 {
+    if (ngx_mesh_test_http_init_conf(cf, conf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     return ngx_mesh_test_redis_init_conf(cf, conf);
 }
 
@@ -119,6 +136,10 @@ ngx_mesh_test_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
+    if (ngx_mesh_test_http_init(cycle, mcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     return ngx_mesh_test_redis_init(cycle, mcf);
 }
 
@@ -131,6 +152,7 @@ ngx_mesh_test_exit_process(ngx_cycle_t *cycle)
     mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_mesh_test_module);
 
     if (mcf) {
+        ngx_mesh_test_http_exit(mcf);
         ngx_mesh_test_redis_exit(mcf);
     }
 }
