@@ -45,6 +45,8 @@ typedef struct ngx_mesh_relay_main_conf_s    ngx_mesh_relay_main_conf_t;
 typedef struct ngx_mesh_relay_node_state_s   ngx_mesh_relay_node_state_t;
 typedef struct ngx_mesh_relay_watch_s        ngx_mesh_relay_watch_t;
 typedef struct ngx_mesh_relay_validator_s    ngx_mesh_relay_validator_t;
+typedef struct ngx_mesh_relay_store_s        ngx_mesh_relay_store_t;
+typedef struct ngx_mesh_relay_notify_s       ngx_mesh_relay_notify_t;
 
 
 /* a full node of the key file: claims what its servicers relayed */
@@ -131,9 +133,11 @@ struct ngx_mesh_relay_main_conf_s {
 
     mesh_http_conf_t             *node_http;    /* TLS, pool, limits: nodes */
     ngx_shm_zone_t               *shm_zone;
+    ngx_mesh_relay_store_t       *store;        /* scripts and keys */
 
     /* per worker, set by init_process */
     ngx_mesh_relay_validator_t   *validator;
+    ngx_mesh_relay_notify_t      *notify;
     pocket_hash_t                *hash;
     mesh_redis_t                 *redis;        /* commands */
     mesh_redis_t                 *redis_stream; /* stream reads */

@@ -11,7 +11,7 @@
  *   mesh:{N}:proofs:<id>    hash: proof hash -> attempt id
  *   mesh:{N}:sessions       sorted set: id by session height, for the sweep
  *   mesh:{N}:ledger         hash: id -> "recorded,delivered,by37,expired,
- *                           time[,code=n...]"
+ *                           time[,code=n...]"; queued is the rest
  *   mesh:{N}:dead           stream of refused and expired entries, capped
  *   mesh:{N}:node           hash: last good check answer, its wall time
  *   mesh:lease:<edge>:<slot>  generation of the owner, or "clean"
@@ -61,9 +61,10 @@ struct ngx_mesh_relay_record_s {
 
     /* of the store */
     u_char                         attempt[NGX_MESH_RELAY_ATTEMPT_LEN];
+    ngx_mesh_relay_main_conf_t    *mcf;
     ngx_event_t                    timer;
-    mesh_redis_command_t          *command;
-    ngx_uint_t                     tries;
+    mesh_redis_cmd_t              *command;
+    ngx_msec_t                     begun;
 };
 
 
