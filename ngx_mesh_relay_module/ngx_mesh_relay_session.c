@@ -7,6 +7,7 @@
 
 
 #include "ngx_mesh_relay_zone.h"
+#include "ngx_mesh_relay_answer.h"
 
 
 /* sessions looked at under one lock */
@@ -45,6 +46,10 @@ static void ngx_mesh_relay_session_drop(ngx_mesh_relay_main_conf_t *mcf,
     ngx_str_t *id);
 static void ngx_mesh_relay_session_conf(ngx_mesh_relay_main_conf_t *mcf,
     pocket_session_conf_t *conf);
+
+
+static const pocket_str_t  ngx_mesh_relay_session_full =
+    pocket_string("no memory for it");
 
 
 void
@@ -130,6 +135,7 @@ ngx_mesh_relay_session_admit(ngx_mesh_relay_main_conf_t *mcf,
     ngx_mesh_relay_session_key_t *key, u_char *proof_hash,
     ngx_mesh_relay_session_info_t *info, ngx_pool_t *pool)
 {
+    pocket_alloc_t             a;
     ngx_mesh_relay_zone_t     *zone;
     ngx_mesh_relay_admit_e     rc;
     ngx_mesh_relay_verdict_t   verdict;
@@ -162,7 +168,16 @@ ngx_mesh_relay_session_admit(ngx_mesh_relay_main_conf_t *mcf,
     }
 
     if (rc == NGX_MESH_RELAY_ADMIT_REFUSE) {
-        pocket_error_set(&info->error, verdict.err);
+
+        if (verdict.err == POCKET_ERR_SESSION) {
+            ngx_mesh_relay_allocator(pool, &a);
+
+            (void) pocket_error_set_reason(&info->error, verdict.err,
+                                           &ngx_mesh_relay_session_full, &a);
+
+        } else {
+            pocket_error_set(&info->error, verdict.err);
+        }
 
         if (pocket_error_def(verdict.err)->dispatch) {
             ngx_mesh_relay_session_dispatch(mcf, key, pool, &info->dispatch);
