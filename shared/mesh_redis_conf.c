@@ -13,6 +13,8 @@
 #define MESH_REDIS_PORT          6379
 #define MESH_REDIS_PASSWORD_MAX  4096
 
+#define MESH_REDIS_RESOLVER_TIMEOUT  30000
+
 
 typedef struct {
     ngx_str_t           name;
@@ -138,7 +140,12 @@ mesh_redis_conf_init(ngx_conf_t *cf, mesh_redis_conf_t *conf,
 
     if (resolver && resolver->connections.nelts) {
         conf->resolver = resolver;
-        conf->resolver_timeout = resolver_timeout;
+
+        /* in init_main_conf the http level is not merged with defaults yet */
+
+        conf->resolver_timeout = resolver_timeout != NGX_CONF_UNSET_MSEC
+                                 ? resolver_timeout
+                                 : MESH_REDIS_RESOLVER_TIMEOUT;
         return NGX_OK;
     }
 

@@ -17,7 +17,7 @@
 
 
 #define NGX_MESH_TEST_POLL     5
-#define NGX_MESH_TEST_SHOWN    100
+#define NGX_MESH_TEST_SHOWN    200
 #define NGX_MESH_TEST_OUTPUT   4096
 
 
