@@ -188,9 +188,9 @@ void ngx_mesh_relay_session_sweep(ngx_mesh_relay_main_conf_t *mcf);
 
 /*
  * The validator of this worker begins a claimed question.  ready: it has
- * room for one more about this node (asked under the lock); lease: ms after which a question
- * counts as lost with its worker; pending: takes what is due at once, as
- * when a node's height has grown.
+ * room for one more about this node (asked under the lock); lease: ms after
+ * which a question counts as lost with its worker; pending: takes what is due
+ * at once, as when a node's height has grown.
  */
 void ngx_mesh_relay_validate(ngx_mesh_relay_main_conf_t *mcf,
     ngx_mesh_relay_session_key_t *key);
