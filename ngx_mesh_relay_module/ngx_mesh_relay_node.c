@@ -391,8 +391,8 @@ ngx_mesh_relay_watch_body(ngx_mesh_relay_watch_t *watch, ngx_str_t *body)
         return NGX_ERROR;
     }
 
+    for (i = 0; i < chains->nelts; i++) {
         ids[i] = chain[i].entry.id;
-        ids[i].len = chain[i].id.len;
     }
 
     ngx_mesh_relay_allocator(watch->pool, &a);
