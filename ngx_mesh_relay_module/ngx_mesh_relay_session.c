@@ -160,7 +160,7 @@ ngx_mesh_relay_session_admit(ngx_mesh_relay_main_conf_t *mcf,
     }
 
     if (verdict.claimed) {
-        ngx_mesh_relay_validate(mcf, key);
+        ngx_mesh_relay_validate_session(mcf, key);
     }
 
     if (verdict.ahead) {
@@ -455,7 +455,7 @@ done:
     ngx_shmtx_unlock(&zone->shpool->mutex);
 
     if (claimed) {
-        ngx_mesh_relay_validate(mcf, key);
+        ngx_mesh_relay_validate_session(mcf, key);
     }
 
     return rc;

@@ -67,7 +67,7 @@ static void ngx_mesh_relay_validate_handler(ngx_event_t *ev);
 
 
 void
-ngx_mesh_relay_validate(ngx_mesh_relay_main_conf_t *mcf,
+ngx_mesh_relay_validate_session(ngx_mesh_relay_main_conf_t *mcf,
     ngx_mesh_relay_session_key_t *key)
 {
     ngx_mesh_relay_flight_t  *flight;
@@ -447,7 +447,7 @@ ngx_mesh_relay_validate_pending(ngx_mesh_relay_main_conf_t *mcf)
             return;
         }
 
-        ngx_mesh_relay_validate(mcf, &claim.key);
+        ngx_mesh_relay_validate_session(mcf, &claim.key);
     }
 }
 

@@ -192,7 +192,7 @@ void ngx_mesh_relay_session_sweep(ngx_mesh_relay_main_conf_t *mcf);
  * which a question counts as lost with its worker; pending: takes what is due
  * at once, as when a node's height has grown.
  */
-void ngx_mesh_relay_validate(ngx_mesh_relay_main_conf_t *mcf,
+void ngx_mesh_relay_validate_session(ngx_mesh_relay_main_conf_t *mcf,
     ngx_mesh_relay_session_key_t *key);
 ngx_uint_t ngx_mesh_relay_validate_ready(ngx_mesh_relay_main_conf_t *mcf,
     ngx_mesh_relay_node_t *node);
