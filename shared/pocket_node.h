@@ -133,7 +133,7 @@ int pocket_node_session_answer(const pocket_node_answer_t *in,
 /*
  * Reads and classifies the answer to a relay notification by the table of
  * codes.  POCKET_OK, or POCKET_ERROR when there is no memory (*out is then
- * of class RETRY, and answered).
+ * of class RETRY, as if none had come).
  */
 int pocket_node_notify_answer(const pocket_node_answer_t *in,
     pocket_notify_answer_t *out, pocket_alloc_t *a);

@@ -24,12 +24,6 @@ typedef struct {
 } pocket_request_chain_t;
 
 
-typedef struct {
-    pocket_str_t              name;
-    pocket_str_t              value;
-} pocket_request_header_t;
-
-
 /*
  * The request.  scheme is "http" or "https"; host is with its port when the
  * url has one, or "unix:/path" for an url "http://unix:/path:/target".
@@ -43,7 +37,7 @@ typedef struct {
     pocket_str_t              host;
     pocket_str_t              target;
     pocket_str_t              body;
-    pocket_request_header_t  *headers;
+    pocket_header_t          *headers;
     size_t                    nheaders;
 } pocket_request_t;
 

@@ -20,8 +20,8 @@
 #define POCKET_TYPE_TEXT      "text/plain; charset=utf-8"
 
 /*
- * A success is this prefix, the chain's answer as the pieces of pocket_json
- * escape it for a client, and the suffix: nothing is copied again.
+ * A success is this prefix, the answer escaped by pocket_json_stream() and
+ * pocket_json_unescape_bad(), and the suffix: nothing is copied again.
  */
 #define POCKET_RESPONSE_PREFIX      "{\"response\":\""
 #define POCKET_RESPONSE_SUFFIX      "\",\"signature\":\""
