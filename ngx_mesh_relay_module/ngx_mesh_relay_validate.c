@@ -17,21 +17,13 @@
 #define NGX_MESH_RELAY_PENDING_EVERY   1000
 
 
-typedef enum {
-    NGX_MESH_RELAY_FLIGHT_READ = 0,             /* Redis is asked */
-    NGX_MESH_RELAY_FLIGHT_ASK,                  /* the node is asked */
-    NGX_MESH_RELAY_FLIGHT_WRITE                 /* Redis is told */
-} ngx_mesh_relay_flight_state_e;
-
-
-/* one question, in a pool of its own */
+/* one question, in a pool of its own; exchange while the node is asked */
 
 typedef struct {
     ngx_queue_t                      queue;
     ngx_pool_t                      *pool;
     ngx_mesh_relay_main_conf_t      *mcf;
     ngx_mesh_relay_session_key_t     key;
-    ngx_mesh_relay_flight_state_e    state;
     mesh_http_exchange_t            *exchange;
     ngx_mesh_relay_store_session_t   outcome;
 } ngx_mesh_relay_flight_t;
@@ -41,7 +33,6 @@ struct ngx_mesh_relay_validator_s {
     ngx_queue_t                      flights;
     ngx_uint_t                      *counts;    /* of flights, per node */
     ngx_event_t                      timer;
-    unsigned                         exiting:1;
 };
 
 
@@ -149,11 +140,6 @@ ngx_mesh_relay_flight_read(void *data, ngx_mesh_relay_store_session_t *s)
 
     mcf = flight->mcf;
 
-    if (mcf->validator->exiting) {
-        ngx_mesh_relay_flight_destroy(flight);
-        return;
-    }
-
     if (s && !s->found && ngx_mesh_relay_flight_ask(flight) == NGX_OK) {
         return;
     }
@@ -195,8 +181,6 @@ ngx_mesh_relay_flight_ask(ngx_mesh_relay_flight_t *flight)
     request.headers = &header;
     request.nheaders = 1;
     request.timeout = mcf->check_timeout;
-
-    flight->state = NGX_MESH_RELAY_FLIGHT_ASK;
 
     flight->exchange = mesh_http_send(mcf->node_http, &request,
                                       ngx_mesh_relay_flight_answer, flight);
@@ -330,8 +314,6 @@ ngx_mesh_relay_flight_settle(ngx_mesh_relay_flight_t *flight,
         outcome->dispatch.data = dispatch.data;
     }
 
-    flight->state = NGX_MESH_RELAY_FLIGHT_WRITE;
-
     return ngx_mesh_relay_store_session_set(flight->mcf, &flight->key,
                                             outcome,
                                             ngx_mesh_relay_flight_written,
@@ -350,11 +332,6 @@ ngx_mesh_relay_flight_written(void *data, ngx_mesh_relay_store_session_t *s)
     ngx_mesh_relay_store_session_t   held;
 
     mcf = flight->mcf;
-
-    if (mcf->validator->exiting) {
-        ngx_mesh_relay_flight_destroy(flight);
-        return;
-    }
 
     if (s) {
         held = *s;
@@ -505,36 +482,30 @@ ngx_mesh_relay_validate_handler(ngx_event_t *ev)
 
 
 /*
- * Questions to Redis end when its connection does: they find out then that
- * the worker leaves.
+ * Before ngx_mesh_relay_store_exit(), which calls no handlers: what is asked
+ * of Redis needs no canceling.
  */
 
 void
 ngx_mesh_relay_validate_exit(ngx_mesh_relay_main_conf_t *mcf)
 {
-    ngx_queue_t                 *q, *next;
+    ngx_queue_t                 *q;
     ngx_mesh_relay_flight_t     *flight;
     ngx_mesh_relay_validator_t  *validator;
 
     validator = mcf->validator;
-    validator->exiting = 1;
 
     if (validator->timer.timer_set) {
         ngx_del_timer(&validator->timer);
     }
 
-    for (q = ngx_queue_head(&validator->flights);
-         q != ngx_queue_sentinel(&validator->flights);
-         q = next)
-    {
-        next = ngx_queue_next(q);
+    while (!ngx_queue_empty(&validator->flights)) {
+        q = ngx_queue_head(&validator->flights);
         flight = ngx_queue_data(q, ngx_mesh_relay_flight_t, queue);
 
-        if (flight->state != NGX_MESH_RELAY_FLIGHT_ASK) {
-            continue;
+        if (flight->exchange) {
+            mesh_http_cancel(flight->exchange);
         }
-
-        mesh_http_cancel(flight->exchange);
 
         ngx_mesh_relay_flight_fail(flight);
         ngx_mesh_relay_flight_destroy(flight);
