@@ -83,8 +83,9 @@ int pocket_json_read(const pocket_str_t *text, pocket_json_handler_pt handler,
     void *data, pocket_json_error_t *err);
 
 /*
- * Fills *err: field "name" reason; without the field when name is NULL.
- * Always gives 0, for handlers to return; the reader then sets err->pos.
+ * Fills *err: field "name" reason; "the value" when name is empty, reason
+ * alone when it is NULL.  Always gives 0, for handlers to return; the reader
+ * then adds where it was.
  */
 int pocket_json_refuse(pocket_json_error_t *err, const pocket_str_t *name,
     const char *reason);
