@@ -507,7 +507,7 @@ mesh_http_verify(mesh_http_exchange_t *ex, ngx_connection_t *c)
 
     if (rc != X509_V_OK) {
         mesh_http_finish(ex, MESH_HTTP_TLS,
-                         mesh_http_reason(ex, "certificate verify error: "
+                         mesh_http_reason(ex, "certificate verify error "
                                           "(%l:%s)%Z", rc,
                                           X509_verify_cert_error_string(rc)));
         return NGX_ERROR;

@@ -161,11 +161,27 @@ my %faults = (
         1;
     },
 
+    first => sub {
+        my ($c, $req) = @_;
+        return 0 if -e "$req->{dir}/first";
+        open my $f, '>', "$req->{dir}/first" or return 0;
+        $c->syswrite(ok_answer('first'));
+        1;
+    },
+
     # time
     mute => sub { mute() },
-    slow => sub { Time::HiRes::sleep(0.4); $_[0]->syswrite(ok_answer('slow')) },
+    slow => sub {
+        Time::HiRes::sleep(0.4);
+        $_[0]->syswrite(ok_answer('slow'));
+        1;
+    },
     pauses => sub { drip($_[0], ok_answer('p'), 0.02); 1 },
     drips => sub { drip($_[0], ok_answer('x' x 1000), 0.05) },
+    half => sub {
+        $_[0]->syswrite("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345");
+        mute();
+    },
     spam => sub {
         my ($c) = @_;
         $c->syswrite("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -211,6 +227,10 @@ sub read_request {
     my $buf = $req->{rest} // '';
     until ($buf =~ /\r\n\r\n/) {
         sysread $c, $buf, 65536, length $buf or return;
+        if ($buf =~ /^\x16/) {
+            $c->syswrite("HTTP/1.1 400 Bad Request\r\n\r\n");
+            return;
+        }
     }
     my ($head, $body) = $buf =~ /^(.*?\r\n\r\n)(.*)$/s;
     my ($path) = $head =~ m{^\S+ /(\w*)};
@@ -226,9 +246,9 @@ sub read_request {
 }
 
 sub serve {
-    my ($c) = @_;
+    my ($c, $dir) = @_;
     $c->autoflush(0);
-    my $req = { n => 0 };
+    my $req = { n => 0, dir => $dir };
     while (read_request($c, $req)) {
         $req->{n}++;
         my $fault = $faults{$req->{path}} or last;
@@ -259,7 +279,7 @@ sub faulty {
                 my $c = $listen->accept or next;
                 my $pid = fork // die "fork: $!";
                 if (!$pid) {
-                    serve($c);
+                    serve($c, "$dir");
                     POSIX::_exit(0);
                 }
                 close $c;
