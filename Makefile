@@ -16,12 +16,19 @@ endif
 
 out       := $(abspath $(BUILD))
 tree      := $(out)/nginx
+
+# a whole source tree gives the nginx to run, too; Debian's has no core
+ifneq ($(wildcard $(NGINX_SRC)/src/core/nginx.c),)
+binary    := objs/nginx
+NGINX     := $(tree)/$(binary)
+endif
+
 addons    := ngx_mesh_relay_module ngx_gateway_select_module
 test_addon := $(wildcard t/lib/ngx_mesh_test_module)
 quiet     := $(if $(V),,-s)
 
 export BUILD := $(out)
-export NGINX NGINX_SRC RUNDIR
+export NGINX NGINX_SRC RUNDIR SANITIZE
 
 .PHONY: all modules test-module meshctl run stop test test-hup test-valgrind \
         test-asan fuzz bench lint matrix vectors install clean help FORCE
@@ -81,7 +88,8 @@ $(tree)/objs/Makefile: $(out)/env.mk shared/sources shared/config \
 	    $(patsubst %,--add-dynamic-module=$(CURDIR)/%,$(addons) $(test_addon))
 
 modules: $(tree)/objs/Makefile
-	@$(MAKE) $(quiet) -C $(tree) -f objs/Makefile $(addons:%=objs/%.so)
+	@$(MAKE) $(quiet) -C $(tree) -f objs/Makefile \
+	    $(addons:%=objs/%.so) $(binary)
 	@t/lib/place $(addons:%=$(tree)/objs/%.so) $(out)
 
 test-module: $(tree)/objs/Makefile
@@ -187,8 +195,7 @@ test-valgrind: test-build
 sanitizers = address,undefined
 
 test-asan:
-	@$(MAKE) BUILD=$(out)/asan SANITIZE=$(sanitizers) test-build
-	@BUILD=$(out)/asan SANITIZE=$(sanitizers) t/lib/suite $(T)
+	@$(MAKE) BUILD=$(out)/asan SANITIZE=$(sanitizers) test
 
 vectors: $(out)/unit/vectors
 	@$< $(VECTORS)
