@@ -66,7 +66,7 @@ _EOC_
 });
 
 no_shuffle();
-plan('no_plan');
+plan(tests => 326);
 run_tests();
 
 __DATA__

@@ -127,7 +127,7 @@ _EOC_
 });
 
 no_shuffle();
-plan('no_plan');
+plan(tests => 455);
 run_tests();
 
 __DATA__

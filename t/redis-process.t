@@ -66,7 +66,7 @@ _EOC_
 });
 
 no_shuffle();
-plan('no_plan');
+plan(tests => 210);
 run_tests();
 
 __DATA__
@@ -170,10 +170,11 @@ answered PONG
     }
 --- request eval
 ["GET /fire", "GET /signal?name=HUP",
+ "GET /log?text=gracefully%20shutting%20down&wait=1",
  "GET /log?text=the%20worker%20is%20shutting%20down&wait=1",
  "GET /log?text=exited%20with%20code%200&wait=1", "GET /log?text=%5balert%5d"]
 --- response_body_like eval
-[qr/^canceled 5$/, qr/^done$/, qr/^1$/, qr/^1$/, qr/^0$/]
+[qr/^canceled 5$/, qr/^done$/, qr/^1$/, qr/^1$/, qr/^1$/, qr/^0$/]
 
 
 
@@ -186,12 +187,13 @@ answered PONG
         mesh_test_redis_cancel on;
     }
 --- request eval
-["GET /fire", "GET /signal?name=TERM&worker=1&after=100",
- "GET /log?text=exited%20with%20code%200&wait=1", "GET /ping",
+["GET /fire", "GET /signal?name=TERM&worker=1&after=100", "GET /pop",
+ "GET /ping", "GET /log?text=exited%20with%20code%200&wait=1",
  "GET /log?text=%5balert%5d"]
+--- error_code eval
+["200", "200", "", "200", "200", "200"]
 --- response_body_like eval
-[qr/^canceled 5$/, qr/^later$/, qr/^1$/, qr/^answered PONG$/, qr/^0$/]
---- SKIP
+[qr/^canceled 5$/, qr/^later$/, qr/^$/, qr/^answered PONG$/, qr/^1$/, qr/^0$/]
 
 
 

@@ -297,6 +297,7 @@ sub control {
     chmod 0777, $self->socket;
     $self->spawn(sub {
         local $SIG{CHLD} = 'IGNORE';
+        local $SIG{PIPE} = 'IGNORE';
         while (my $client = $listen->accept) {
             my ($uri) = (<$client> // '') =~ m{^GET (\S+)};
             while (my $line = <$client>) { last if $line =~ /^\r?\n/ }
