@@ -15,11 +15,13 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "pocket_aat_cache.h"
 #include "pocket_base.h"
 #include "pocket_error.h"
 #include "pocket_hash.h"
 #include "pocket_key.h"
 #include "pocket_relay.h"
+#include "pocket_request.h"
 #include "pocket_session.h"
 #include "mesh_compat.h"
 #include "mesh_conf.h"
@@ -41,6 +43,7 @@
 typedef struct ngx_mesh_relay_node_s         ngx_mesh_relay_node_t;
 typedef struct ngx_mesh_relay_servicer_s     ngx_mesh_relay_servicer_t;
 typedef struct ngx_mesh_relay_chain_s        ngx_mesh_relay_chain_t;
+typedef struct ngx_mesh_relay_chain_set_s    ngx_mesh_relay_chain_set_t;
 typedef struct ngx_mesh_relay_main_conf_s    ngx_mesh_relay_main_conf_t;
 typedef struct ngx_mesh_relay_node_state_s   ngx_mesh_relay_node_state_t;
 typedef struct ngx_mesh_relay_watch_s        ngx_mesh_relay_watch_t;
@@ -57,6 +60,7 @@ struct ngx_mesh_relay_node_s {
     ngx_uint_t                    index;      /* in mcf->nodes */
     mesh_http_url_t              *endpoint;   /* scheme, host, port, prefix */
     ngx_array_t                   servicers;  /* ngx_mesh_relay_servicer_t * */
+    ngx_str_t                     upstream;   /* of proxy_pass to it */
 
     /* in the zone, set when the zone is made, never freed before it */
     ngx_mesh_relay_node_state_t  *state;
@@ -78,10 +82,7 @@ struct ngx_mesh_relay_servicer_s {
 /* an entry of chains.json; the set in force may be newer than the file's */
 
 struct ngx_mesh_relay_chain_s {
-    ngx_str_t                     id;
-    ngx_str_t                     url;
-    ngx_str_t                     username;
-    ngx_str_t                     password;
+    pocket_request_chain_t        entry;      /* id, url, basic auth */
 
     /*
      * the name proxy_pass is given instead of the url's authority: that of
@@ -104,7 +105,11 @@ struct ngx_mesh_relay_main_conf_s {
     ngx_array_t                   servicers;    /* ngx_mesh_relay_servicer_t */
     ngx_uint_t                   *servicer_table;   /* open addressing */
     ngx_uint_t                    servicer_mask;
-    ngx_array_t                   chains;       /* of the file, at start */
+    ngx_mesh_relay_chain_set_t   *chain_set;    /* see _chains.h */
+    ngx_mesh_relay_chain_set_t   *chain_file;   /* that of the file */
+    ngx_array_t                   upstreams;    /* see _upstream.h */
+    void                         *umcf;         /* nginx's, of upstreams */
+    ngx_thread_pool_t            *thread_pool;  /* of updatechains */
 
     ngx_str_t                     auth_token;   /* locked; empty: none */
     ngx_str_t                     node_token;   /* locked; empty: none */
@@ -139,6 +144,7 @@ struct ngx_mesh_relay_main_conf_s {
     ngx_mesh_relay_validator_t   *validator;
     ngx_mesh_relay_notify_t      *notify;
     pocket_hash_t                *hash;
+    pocket_aat_cache_t           *aats;
     mesh_redis_t                 *redis;        /* commands */
     mesh_redis_t                 *redis_stream; /* stream reads */
 };

@@ -53,13 +53,19 @@ ngx_mesh_relay_create_main_conf(ngx_conf_t *cf)
     /*
      * set by ngx_pcalloc():
      *
-     *     mcf->nodes, servicers, chains = { NULL };
+     *     mcf->nodes, servicers, upstreams = { NULL };
+     *     mcf->chain_set, chain_file = NULL;
      *     mcf->auth_token, node_token, node_ssl_trusted = { 0, NULL };
      *     mcf->notify_window_size = 0;
-     *     mcf->hash, redis, redis_stream = NULL;
+     *     mcf->hash, aats, redis, redis_stream = NULL;
      */
 
     mcf->mesh.layout = MESH_CONF_LAYOUT;
+
+    mcf->node_http = mesh_http_conf_create(cf);
+    if (mcf->node_http == NULL) {
+        return NULL;
+    }
 
     mcf->check_interval = NGX_CONF_UNSET_MSEC;
     mcf->check_timeout = NGX_CONF_UNSET_MSEC;
@@ -156,11 +162,25 @@ ngx_mesh_relay_init_http(ngx_conf_t *cf, ngx_mesh_relay_main_conf_t *mcf)
 {
     ngx_http_core_loc_conf_t  *clcf;
 
+    mcf->umcf = ngx_http_conf_get_module_main_conf(cf,
+                                                   ngx_http_upstream_module);
+
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    if (mesh_redis_conf_init(cf, mcf->mesh.redis, clcf->resolver,
-                             clcf->resolver_timeout)
-        != NGX_OK)
+    mcf->node_http->ssl_verify = mcf->node_ssl_verify;
+    mcf->node_http->user_agent = mcf->user_agent;
+    mcf->node_http->keepalive = mcf->notify_concurrency;
+
+    if (mcf->node_ssl_trusted.len) {
+        mcf->node_http->ssl_trusted_certificate = mcf->node_ssl_trusted;
+    }
+
+    if (mesh_http_conf_init(cf, mcf->node_http, clcf->resolver,
+                            clcf->resolver_timeout)
+        != NGX_OK
+        || mesh_redis_conf_init(cf, mcf->mesh.redis, clcf->resolver,
+                                clcf->resolver_timeout)
+           != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
@@ -218,6 +238,15 @@ ngx_mesh_relay_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_str_value(conf->chain_location, prev->chain_location,
                              NGX_MESH_RELAY_CHAIN_LOCATION);
 
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_mesh_relay_module);
+
+    if (conf->check && mcf->servicers_file.data == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"mesh_relay_check\" needs "
+                           "\"mesh_relay_servicers\"");
+        return NGX_CONF_ERROR;
+    }
+
     if (conf->role == NGX_MESH_RELAY_NOTHING) {
         return NGX_CONF_OK;
     }
@@ -232,8 +261,6 @@ ngx_mesh_relay_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                            &clcf->name);
         return NGX_CONF_ERROR;
     }
-
-    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_mesh_relay_module);
 
     if (mcf->servicers_file.data == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -284,8 +311,9 @@ ngx_mesh_relay_conf_handler(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_mesh_relay_loc_conf_t *lcf = conf;
 
-    ngx_str_t                 *value;
-    ngx_http_core_loc_conf_t  *clcf;
+    ngx_str_t                   *value;
+    ngx_http_core_loc_conf_t    *clcf;
+    ngx_mesh_relay_main_conf_t  *mcf;
 
     value = cf->args->elts;
 
@@ -314,6 +342,18 @@ ngx_mesh_relay_conf_handler(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     lcf->role = (ngx_mesh_relay_role_e) cmd->offset;
 
+    if (lcf->role == NGX_MESH_RELAY_PRIVATE) {
+
+        /* the chains file is written by a thread */
+
+        mcf = ngx_http_conf_get_module_main_conf(cf, ngx_mesh_relay_module);
+
+        mcf->thread_pool = ngx_thread_pool_add(cf, NULL);
+        if (mcf->thread_pool == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
     return NGX_CONF_OK;
 }
 
@@ -323,9 +363,10 @@ ngx_mesh_relay_conf_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     char  *p = conf;
 
-    ngx_str_t       *value, *token, text, name;
-    pocket_str_t     secret;
-    pocket_error_t   err;
+    ngx_str_t            *value, *token, text, name;
+    pocket_str_t          in, out;
+    pocket_alloc_t        secret;
+    pocket_file_error_t   err;
 
     value = cf->args->elts;
     token = (ngx_str_t *) (p + cmd->offset);
@@ -336,15 +377,29 @@ ngx_mesh_relay_conf_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     name = value[1];
 
-    if (mesh_keyfile_read(cf, &name, NGX_MESH_RELAY_AUTH_MAX, &text)
+    if (mesh_keyfile_read(cf, (char *) cmd->name.data, &name,
+                          NGX_MESH_RELAY_AUTH_MAX, &text)
         != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
 
-    (void) secret;
-    (void) err;
-    (void) text;
+    in.data = text.data;
+    in.len = text.len;
+
+    secret.alloc = ngx_mesh_relay_secret_alloc;
+    secret.data = cf;
+
+    if (pocket_file_auth(&in, &out, &err, &secret) != POCKET_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\": %*s in \"%V\"",
+                           &cmd->name, err.len, err.text, &name);
+        return NGX_CONF_ERROR;
+    }
+
+    token->data = out.data;
+    token->len = out.len;
+
+    ngx_explicit_memzero(text.data, text.len);
 
     return NGX_CONF_OK;
 }

@@ -46,6 +46,9 @@ char *ngx_mesh_relay_conf_servicers(ngx_conf_t *cf, ngx_command_t *cmd,
 ngx_int_t ngx_mesh_relay_servicers_init(ngx_conf_t *cf,
     ngx_mesh_relay_main_conf_t *mcf);
 
+/* locked memory for pocket_alloc_t; data is the ngx_conf_t */
+void *ngx_mesh_relay_secret_alloc(void *data, size_t size);
+
 /* ngx_mesh_relay_chains.c: chains.json and its upstreams */
 char *ngx_mesh_relay_conf_chains(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

@@ -9,6 +9,8 @@
 #include "ngx_mesh_relay_handler.h"
 #include "ngx_mesh_relay_shm.h"
 #include "ngx_mesh_relay_store.h"
+#include "ngx_mesh_relay_verdict.h"
+#include "mesh_keyfile.h"
 
 
 static ngx_int_t ngx_mesh_relay_init_process(ngx_cycle_t *cycle);
@@ -303,23 +305,17 @@ ngx_mesh_relay_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_mesh_relay_module);
+    mcf = ngx_mesh_relay_main_conf(cycle);
 
     if (mcf == NULL) {
         return NGX_OK;
     }
 
-    if (ngx_mesh_relay_init_worker(cycle, mcf) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (mcf->servicers.nelts == 0) {
-        return NGX_OK;
-    }
-
     mesh_secret_relock(cycle->pool, cycle->log);
 
-    if (ngx_mesh_relay_store_init(cycle, mcf) != NGX_OK
+    if (ngx_mesh_relay_verdict_init(cycle, mcf) != NGX_OK
+        || mesh_http_start(cycle, mcf->node_http) != NGX_OK
+        || ngx_mesh_relay_store_init(cycle, mcf) != NGX_OK
         || ngx_mesh_relay_watch_init(cycle, mcf) != NGX_OK
         || ngx_mesh_relay_notify_init(cycle, mcf) != NGX_OK)
     {
@@ -343,15 +339,13 @@ ngx_mesh_relay_exit_process(ngx_cycle_t *cycle)
 
     mcf = ngx_mesh_relay_main_conf(cycle);
 
-    if (mcf) {
-        ngx_mesh_relay_notify_exit(cycle, mcf);
-        ngx_mesh_relay_watch_exit(cycle, mcf);
-        ngx_mesh_relay_store_exit(cycle, mcf);
+    if (mcf == NULL) {
+        return;
     }
 
-    mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_mesh_relay_module);
-
-    if (mcf) {
-        ngx_mesh_relay_exit_worker(cycle, mcf);
-    }
+    ngx_mesh_relay_notify_exit(cycle, mcf);
+    ngx_mesh_relay_watch_exit(cycle, mcf);
+    ngx_mesh_relay_store_exit(cycle, mcf);
+    mesh_http_stop(mcf->node_http);
+    ngx_mesh_relay_verdict_exit(mcf);
 }

@@ -1,0 +1,270 @@
+
+/*
+ * Replacing the chain set at run time.
+ */
+
+
+#include "ngx_mesh_relay.h"
+#include "ngx_mesh_relay_answer.h"
+#include "ngx_mesh_relay_chains.h"
+#include "ngx_mesh_relay_shm.h"
+#include "ngx_mesh_relay_update.h"
+
+
+#define NGX_MESH_RELAY_UPDATE_SUFFIX  ".new"
+
+
+/* what the thread works on; of the request's pool, which it holds */
+
+typedef struct {
+    ngx_http_request_t   *request;
+    u_char               *file;
+    u_char               *temp;
+    ngx_str_t             text;       /* as it came: goes to the file */
+    ngx_str_t             before;     /* the set in force until now */
+    ngx_err_t             err;
+    const char           *failed;     /* the call that failed, or NULL */
+} ngx_mesh_relay_update_t;
+
+
+static ngx_int_t ngx_mesh_relay_update_start(ngx_http_request_t *r,
+    ngx_str_t *text, ngx_str_t *before);
+static void ngx_mesh_relay_update_write(void *data, ngx_log_t *log);
+static void ngx_mesh_relay_update_written(ngx_event_t *ev);
+static ngx_int_t ngx_mesh_relay_update_failed(ngx_mesh_relay_update_t *up);
+static ngx_int_t ngx_mesh_relay_update_answer(ngx_http_request_t *r);
+
+
+void
+ngx_mesh_relay_update_chains(ngx_http_request_t *r)
+{
+    ngx_int_t                    rc;
+    ngx_str_t                    text, before, err;
+    ngx_mesh_relay_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_mesh_relay_module);
+
+    if (ngx_mesh_relay_body(r, &text) != NGX_OK
+        || ngx_mesh_relay_chains_text(mcf, r->pool, &before) != NGX_OK)
+    {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    rc = ngx_mesh_relay_chains_replace(mcf, r->pool, &text, &err);
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_mesh_relay_send_http_error(r, NGX_HTTP_BAD_REQUEST, &err);
+        ngx_http_finalize_request(r, rc);
+        return;
+    }
+
+    if (rc != NGX_OK
+        || ngx_mesh_relay_update_start(r, &text, &before) != NGX_OK)
+    {
+        (void) ngx_mesh_relay_chains_replace(mcf, r->pool, &before, &err);
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+    }
+}
+
+
+static ngx_int_t
+ngx_mesh_relay_update_start(ngx_http_request_t *r, ngx_str_t *text,
+    ngx_str_t *before)
+{
+    ngx_thread_task_t           *task;
+    ngx_mesh_relay_update_t     *up;
+    ngx_mesh_relay_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_mesh_relay_module);
+
+    task = ngx_thread_task_alloc(r->pool, sizeof(ngx_mesh_relay_update_t));
+    if (task == NULL) {
+        return NGX_ERROR;
+    }
+
+    up = task->ctx;
+
+    up->request = r;
+    up->text = *text;
+    up->before = *before;
+    up->file = mcf->chains_file.data;
+
+    up->temp = ngx_pnalloc(r->pool, mcf->chains_file.len
+                                    + sizeof(NGX_MESH_RELAY_UPDATE_SUFFIX));
+    if (up->temp == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) ngx_sprintf(up->temp, "%V" NGX_MESH_RELAY_UPDATE_SUFFIX "%Z",
+                       &mcf->chains_file);
+
+    task->handler = ngx_mesh_relay_update_write;
+    task->event.handler = ngx_mesh_relay_update_written;
+    task->event.data = task;
+
+    if (ngx_thread_task_post(mcf->thread_pool, task) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    r->main->blocked++;
+    r->aio = 1;
+
+    return NGX_OK;
+}
+
+
+/* runs in the thread: no nginx pools, no logging */
+
+static void
+ngx_mesh_relay_update_write(void *data, ngx_log_t *log)
+{
+    ngx_mesh_relay_update_t *up = data;
+
+    u_char       *p;
+    size_t        left;
+    ssize_t       n;
+    ngx_fd_t      fd;
+    struct stat   st;
+
+    up->failed = NULL;
+
+    if (stat((char *) up->file, &st) == -1) {
+        up->failed = "stat()";
+        up->err = ngx_errno;
+        return;
+    }
+
+    fd = open((char *) up->temp, O_WRONLY|O_CREAT|O_TRUNC|O_NOFOLLOW,
+              S_IRUSR|S_IWUSR);
+
+    if (fd == -1) {
+        up->failed = "open()";
+        up->err = ngx_errno;
+        return;
+    }
+
+    p = up->text.data;
+
+    for (left = up->text.len; left; left -= n) {
+        n = write(fd, p, left);
+
+        if (n == -1) {
+            up->failed = "write()";
+            up->err = ngx_errno;
+            break;
+        }
+
+        p += n;
+    }
+
+    if (up->failed == NULL
+        && (fchmod(fd, st.st_mode & 07777) == -1 || fsync(fd) == -1))
+    {
+        up->failed = "fsync()";
+        up->err = ngx_errno;
+    }
+
+    (void) close(fd);
+
+    if (up->failed == NULL
+        && rename((char *) up->temp, (char *) up->file) == -1)
+    {
+        up->failed = "rename()";
+        up->err = ngx_errno;
+    }
+
+    if (up->failed) {
+        (void) unlink((char *) up->temp);
+    }
+}
+
+
+static void
+ngx_mesh_relay_update_written(ngx_event_t *ev)
+{
+    ngx_int_t                 rc;
+    ngx_connection_t         *c;
+    ngx_thread_task_t        *task;
+    ngx_http_request_t       *r;
+    ngx_mesh_relay_update_t  *up;
+
+    task = ev->data;
+    up = task->ctx;
+    r = up->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    r->main->blocked--;
+    r->aio = 0;
+
+    rc = up->failed ? ngx_mesh_relay_update_failed(up)
+                    : ngx_mesh_relay_update_answer(r);
+
+    ngx_http_finalize_request(r, rc);
+    ngx_http_run_posted_requests(c);
+}
+
+
+static ngx_int_t
+ngx_mesh_relay_update_failed(ngx_mesh_relay_update_t *up)
+{
+    u_char                      *p;
+    size_t                       size;
+    ngx_str_t                    message, err;
+    ngx_http_request_t          *r;
+    ngx_mesh_relay_main_conf_t  *mcf;
+
+    r = up->request;
+    mcf = ngx_http_get_module_main_conf(r, ngx_mesh_relay_module);
+
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, up->err,
+                  "chains were not updated: %s \"%s\" failed",
+                  up->failed, up->file);
+
+    if (ngx_mesh_relay_chains_replace(mcf, r->pool, &up->before, &err)
+        != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "the chains before could not be put in force again");
+    }
+
+    size = sizeof("\"\" cannot be written: , nothing was changed")
+           + ngx_strlen(up->file) + NGX_MAX_ERROR_STR;
+
+    message.data = ngx_pnalloc(r->pool, size);
+    if (message.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    p = ngx_slprintf(message.data, message.data + size,
+                     "\"%s\" cannot be written: ", up->file);
+    p = ngx_strerror(up->err, p, message.data + size - p);
+    p = ngx_slprintf(p, message.data + size, ", nothing was changed");
+
+    message.len = p - message.data;
+
+    return ngx_mesh_relay_send_http_error(r, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                                          &message);
+}
+
+
+static ngx_int_t
+ngx_mesh_relay_update_answer(ngx_http_request_t *r)
+{
+    ngx_str_t                    text;
+    ngx_mesh_relay_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_mesh_relay_module);
+
+    ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
+                  "chains updated, \"%V\" written", &mcf->chains_file);
+
+    if (ngx_mesh_relay_chains_by_id(mcf, r->pool, &text) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_mesh_relay_send_text(r, NGX_HTTP_OK,
+                                    NGX_MESH_RELAY_TYPE_RELAY, &text);
+}
