@@ -30,6 +30,7 @@ quiet     := $(if $(V),,-s)
 export BUILD := $(out)
 export NGINX NGINX_SRC RUNDIR SANITIZE
 
+.SECONDARY:
 .PHONY: all modules test-module meshctl run stop test test-hup test-valgrind \
         test-asan fuzz bench lint matrix vectors install clean help FORCE
 .DELETE_ON_ERROR:
@@ -145,28 +146,39 @@ $(out)/bench/%: $(out)/obj/t/bench/%.o $(pocket_objs)
 -include $(shell find $(out)/obj -name '*.d' 2>/dev/null)
 
 
-# Fuzzers: clang, each with the pure layer and nginx's headers.
+# Fuzzers: clang, each with the pure layer and what its "Links:" comment
+# names.  Those that link core's own parsers need a whole nginx tree.
 
 FUZZ_SECONDS ?= 60
 fuzz_cc     = clang -g -O1 -fsanitize=fuzzer,address,undefined \
               -fno-sanitize-recover=undefined -Wall -Wextra \
               -Wno-unused-parameter -Ishared -It/fuzz \
-              $(addprefix -isystem $(tree)/,objs src/core src/event \
-              src/event/modules src/os/unix src/http src/http/modules)
-fuzzers    := $(patsubst t/fuzz/%.c,$(out)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
+              $(addprefix -isystem $(tree)/,objs $(nginx_incs))
+nginx_incs  = src/core src/event src/event/modules src/os/unix src/http \
+              src/http/modules src/http/v2
+fuzz_links  = $(patsubst nginx/%,$(tree)/%,$(shell sed -n \
+              's/^ \* Links: //p' $(1)))
+fuzz_files := $(wildcard t/fuzz/fuzz_*.c)
+fuzz_core  := $(if $(fuzz_files),$(shell grep -l 'Links:.*nginx/' \
+              $(fuzz_files)))
+fuzz_left  := $(if $(binary),,$(fuzz_core))
+fuzzers    := $(patsubst t/fuzz/%.c,$(out)/%,\
+              $(filter-out $(fuzz_left),$(fuzz_files)))
 
-$(out)/fuzz/%: t/fuzz/%.c $(pocket_sources:%=shared/%) \
+$(out)/fuzz_%: t/fuzz/fuzz_%.c $(pocket_sources:%=shared/%) \
                $(wildcard shared/*.[ch] t/fuzz/*.h) $(tree)/objs/Makefile
-	@mkdir -p $(@D)
-	@$(if $(V),set -x;) $(fuzz_cc) -o $@ $< $(pocket_sources:%=shared/%) \
-	    -lyajl -lsodium -lhiredis -lssl -lcrypto -lpthread
+	@$(if $(V),set -x;) $(fuzz_cc) -o $@ $< $(call fuzz_links,$<) \
+	    $(pocket_sources:%=shared/%) -lyajl -lsodium -lhiredis -lssl -lcrypto
 
-.PHONY: fuzz-packages
-fuzz-packages:
-	@t/lib/packages fuzz
-
-fuzz: fuzz-packages $(fuzzers)
+.PHONY: fuzz-run
+fuzz-run: $(fuzzers)
+	@$(if $(fuzz_left),echo "left out, NGINX_SRC=dir is to be a whole tree:" \
+	    $(fuzz_left))
 	@t/lib/fuzz $(FUZZ_SECONDS) $(fuzzers)
+
+fuzz:
+	@t/lib/packages fuzz
+	@$(MAKE) BUILD=$(out)/fuzz fuzz-run
 
 
 # Running, testing.
