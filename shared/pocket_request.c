@@ -507,19 +507,18 @@ pocket_request_is_port(const pocket_str_t *port)
 
 /*
  * A path that could stand in a request line is sent as it came; otherwise
- * it is decoded and encoded as a whole, as the reference does.  Of a query
- * only spaces cannot be sent.
+ * it is decoded and encoded as a whole.  The query is sent as it came, even
+ * with a space in it: both as the reference does.
  */
 
 static int
 pocket_request_target(const pocket_request_url_t *url, pocket_str_t *target,
     pocket_alloc_t *a)
 {
-    size_t          i;
     pocket_str_t    path;
     unsigned char  *p;
 
-    p = pocket_alloc(a, 1 + 3 * (url->path.len + url->query.len));
+    p = pocket_alloc(a, 1 + 3 * url->path.len + url->query.len);
     if (p == NULL) {
         return POCKET_ERROR;
     }
@@ -542,17 +541,7 @@ pocket_request_target(const pocket_request_url_t *url, pocket_str_t *target,
         p = pocket_request_encode(p, &path);
     }
 
-    for (i = 0; i < url->query.len; i++) {
-
-        if (url->query.data[i] == ' ') {
-            *p++ = '%';
-            *p++ = '2';
-            *p++ = '0';
-
-        } else {
-            *p++ = url->query.data[i];
-        }
-    }
+    p = pocket_request_copy(p, &url->query);
 
     target->len = (size_t) (p - target->data);
 
