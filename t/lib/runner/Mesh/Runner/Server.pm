@@ -289,17 +289,19 @@ sub reload {
 sub stop {
     my ($self, $seconds) = @_;
     my $pid = $self->pid or return 1;
+    # its pid file goes before the process does
+    my $gone = sub { waitpid $pid, WNOHANG; !kill 0, $pid };
 
     return 1 if $self->{owner} != $$;
 
     kill SIGQUIT, $pid;
-    return 1 if $self->wait_for(sub { !$self->pid }, $seconds);
+    return 1 if $self->wait_for($gone, $seconds);
 
     kill SIGTERM, $pid;
-    return 0 if $self->wait_for(sub { !$self->pid }, 2);
+    return 0 if $self->wait_for($gone, 2);
 
     kill SIGKILL, children($pid), $pid;
-    $self->wait_for(sub { !$self->pid }, 2);
+    $self->wait_for($gone, 2);
     unlink $self->pid_file;
 
     return 0;
