@@ -16,7 +16,7 @@
 typedef struct pocket_aat_cache_s  pocket_aat_cache_t;
 
 
-/* Bytes of memory for at least so many entries. */
+/* Bytes of memory for so many entries or a few more; at least 1. */
 size_t pocket_aat_cache_size(size_t entries);
 
 /* An empty cache in just such memory, aligned for any type. */

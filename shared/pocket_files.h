@@ -28,7 +28,7 @@ typedef enum {
 
 
 /*
- * text names the entry, counted from 0, and the reason; no part of a secret
+ * text names the entry, counted from 1, and the reason; no part of a secret
  * is ever in it.
  */
 

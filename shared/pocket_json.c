@@ -53,6 +53,7 @@ typedef struct {
     size_t                      depth;
     int                         rc;        /* of the handler */
     unsigned                    ending;    /* yajl_parse() is done */
+    unsigned                    broken;    /* what yajl takes is no JSON */
     pocket_json_error_t        *err;
 } pocket_json_reader_t;
 
@@ -121,6 +122,7 @@ pocket_json_read(const pocket_str_t *text, pocket_json_handler_pt handler,
     r.err = err;
 
     err->pos = 0;
+    err->refused = 0;
     err->len = 0;
 
     size = POCKET_JSON_ARENA + 2 * text->len;
@@ -295,6 +297,8 @@ pocket_json_failed(pocket_json_reader_t *r, yajl_status status)
 
     if (status == yajl_status_client_canceled) {
 
+        r->err->refused = !r->broken;
+
         if (r->err->len == 0) {
             (void) pocket_json_refuse(r->err, NULL, "is refused");
         }
@@ -408,6 +412,7 @@ pocket_json_token(pocket_json_reader_t *r, pocket_json_event_e type,
         if (++r->depth > POCKET_JSON_DEPTH) {
             r->rc = pocket_json_refuse(r->err, NULL,
                                        "parse error: nested too deep");
+            r->broken = 1;
             return 0;
         }
     }
@@ -444,6 +449,7 @@ pocket_json_space(pocket_json_reader_t *r, size_t *pos, size_t end)
             (void) pocket_json_refuse(r->err, NULL, "lexical error: invalid "
                                       "char in json text.");
             r->last = *pos;
+            r->broken = 1;
             return 0;
 
         default:

@@ -54,10 +54,14 @@ typedef struct {
 } pocket_json_event_t;
 
 
-/* pos is where in the text; text is for logs and clients, one line */
+/*
+ * pos is where in the text; text is for logs and clients, one line; refused:
+ * what has been read so far is JSON, but of another form than wanted.
+ */
 
 typedef struct {
     size_t                      pos;
+    unsigned                    refused;
     size_t                      len;
     unsigned char               text[POCKET_JSON_ERROR_LEN];
 } pocket_json_error_t;
