@@ -1,0 +1,333 @@
+
+/*
+ * Each function that allocates, with an allocator that fails at its first,
+ * second, third ... call: it must say so, read nothing it has not got, and
+ * succeed once there is memory for all.
+ */
+
+
+#include "pocket_error.h"
+#include "pocket_node.h"
+#include "pocket_request.h"
+#include "pocket_response.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+
+#define TEST_BLOCKS  4096
+
+
+typedef struct {
+    size_t        left;
+    size_t        n;
+    void         *blocks[TEST_BLOCKS];
+} test_memory_t;
+
+
+/* gives what the function under test returned */
+
+typedef int (*test_call_pt)(pocket_alloc_t *a);
+
+
+static unsigned  failed;
+
+
+static void *
+test_alloc(void *data, size_t size)
+{
+    test_memory_t  *m;
+
+    m = data;
+
+    if (m->left == 0 || m->n == TEST_BLOCKS) {
+        return NULL;
+    }
+
+    m->left--;
+
+    /* blocks of the exact size, so that the sanitizer sees each overrun */
+
+    m->blocks[m->n] = malloc(size);
+
+    return m->blocks[m->n++];
+}
+
+
+static void
+test_fail(const char *name, test_call_pt call, int expected)
+{
+    int             rc;
+    size_t          n;
+    test_memory_t   m;
+    pocket_alloc_t  a;
+
+    a.alloc = test_alloc;
+    a.data = &m;
+
+    for (n = 0; n < TEST_BLOCKS; n++) {
+        m.n = 0;
+        m.left = n;
+
+        rc = call(&a);
+
+        while (m.n) {
+            free(m.blocks[--m.n]);
+        }
+
+        if (m.left || rc != POCKET_ERROR) {
+            break;
+        }
+    }
+
+    if (rc != expected || n == 0) {
+        failed++;
+        printf("FAIL %s: %d after %zu allocations\n", name, rc, n);
+        return;
+    }
+
+    printf("ok %s: %zu allocations\n", name, n);
+}
+
+
+static pocket_str_t
+test_str(const char *s)
+{
+    pocket_str_t  str;
+
+    str.data = (unsigned char *) s;
+    str.len = strlen(s);
+
+    return str;
+}
+
+
+static pocket_node_answer_t
+test_node_answer(unsigned status, const char *body)
+{
+    pocket_node_answer_t  in = { 0 };
+
+    in.status = status;
+    in.content_type = test_str("application/json");
+    in.body = test_str(body);
+
+    return in;
+}
+
+
+static int
+test_reason(pocket_alloc_t *a)
+{
+    pocket_str_t    reason = test_str("CHAIN=0021");
+    pocket_error_t  err;
+
+    return pocket_error_set_reason(&err, POCKET_ERR_HTTP, &reason, a);
+}
+
+
+static int
+test_check(pocket_alloc_t *a)
+{
+    pocket_node_answer_t   in;
+    pocket_check_answer_t  out;
+
+    in = test_node_answer(200, "{\"status\":{\"version\":\"RC\\u002d1\","
+                          "\"height\":7},\"wrong_chains\":[\"00\\u00321\"]}");
+
+    return pocket_node_check_answer(&in, &out, a);
+}
+
+
+static int
+test_session(pocket_alloc_t *a)
+{
+    pocket_node_answer_t     in;
+    pocket_session_answer_t  out;
+
+    in = test_node_answer(400, "{\"error\":{\"code\":45,\"message\":\"a\\n\"},"
+                          "\"dispatch\":{\"block_height\":1}}");
+
+    return pocket_node_session_answer(&in, &out, a);
+}
+
+
+static int
+test_notify(pocket_alloc_t *a)
+{
+    pocket_node_answer_t    in;
+    pocket_notify_answer_t  out;
+
+    in = test_node_answer(400, "{\"error\":{\"code\":90,\"message\":\"a\\n\"},"
+                          "\"dispatch\":{\"block_height\":1,\"session\":"
+                          "{\"nodes\":[{\"chains\":[\"0021\"]}]}}}");
+
+    return pocket_node_notify_answer(&in, &out, a);
+}
+
+
+static int
+test_dispatch(pocket_alloc_t *a)
+{
+    pocket_str_t  raw, out;
+
+    raw = test_str("{\"b\":[{\"public_key\":\"\\u0039\",\"a\":{}}],\"a\":9}");
+
+    return pocket_node_client_dispatch(&raw, &out, a);
+}
+
+
+static int
+test_sort(pocket_alloc_t *a)
+{
+    pocket_str_t  text, out;
+
+    text = test_str("{\"c\":[{},{\"\\u0062\":1.5,\"a\":{\"x\":[]}}],\"b\":1,"
+                    "\"a\":0.000000000000000000000000000000000000000000000000"
+                    "00000000000000000000000001,\"d\":4,\"e\":5,\"f\":6,"
+                    "\"g\":[[[[[[[[[[{\"deep\":[[[[[[1]]]]]]}]]]]]]]]]]}");
+
+    return pocket_response_sort(&text, &out, a);
+}
+
+
+static int
+test_success(pocket_alloc_t *a)
+{
+    pocket_str_t   text, body;
+    unsigned char  signature[POCKET_SIG_LEN] = { 0 };
+
+    text = test_str("<\xff>");
+
+    return pocket_response_success(&text, signature, &body, a);
+}
+
+
+static int
+test_error(pocket_alloc_t *a)
+{
+    pocket_str_t    dispatch, body;
+    pocket_error_t  err;
+
+    dispatch = test_str("{}");
+    pocket_error_set(&err, POCKET_ERR_BLOCK_HEIGHT);
+
+    return pocket_response_error(&err, &dispatch, &body, a);
+}
+
+
+static int
+test_http_error(pocket_alloc_t *a)
+{
+    pocket_str_t  message, body;
+
+    message = test_str("<&>");
+
+    return pocket_response_http_error(401, &message, &body, a);
+}
+
+
+static int
+test_too_large(pocket_alloc_t *a)
+{
+    pocket_str_t  body;
+
+    return pocket_response_too_large(1048576, &body, a);
+}
+
+
+static int
+test_sim(pocket_alloc_t *a)
+{
+    pocket_str_t  text, body;
+
+    text = test_str("<\xff>");
+
+    return pocket_response_sim(&text, &body, a);
+}
+
+
+static int
+test_request(pocket_alloc_t *a)
+{
+    int                     rc;
+    pocket_str_t            agent;
+    pocket_error_t          err;
+    pocket_header_t         header;
+    pocket_payload_t        payload = { 0 };
+    pocket_request_t        rq;
+    pocket_request_chain_t  chain = { 0 };
+
+    chain.url = test_str("http://u:p@h.example/x");
+    chain.username = test_str("user");
+    chain.password = test_str("password");
+    agent = test_str("agent");
+    header.name = test_str("Accept");
+    header.value = test_str("*/*");
+    payload.path = test_str("/a b");
+    payload.headers = &header;
+    payload.nheaders = 1;
+
+    rc = pocket_request_build(&chain, &agent, &payload, &rq, &err, a);
+
+    return (rc == 1 && rq.nheaders != 3) ? 0 : rc;
+}
+
+
+static int
+test_bad_header(pocket_alloc_t *a)
+{
+    pocket_str_t            agent;
+    pocket_error_t          err;
+    pocket_header_t         header;
+    pocket_payload_t        payload = { 0 };
+    pocket_request_t        rq;
+    pocket_request_chain_t  chain = { 0 };
+
+    chain.id = test_str("0021");
+    chain.url = test_str("http://h.example/x");
+    agent = test_str("agent");
+    header.name = test_str("X");
+    header.value = test_str("a\nb");
+    payload.headers = &header;
+    payload.nheaders = 1;
+
+    return pocket_request_build(&chain, &agent, &payload, &rq, &err, a);
+}
+
+
+static int
+test_failure(pocket_alloc_t *a)
+{
+    pocket_str_t      id;
+    pocket_error_t    err;
+    pocket_payload_t  payload = { 0 };
+
+    id = test_str("0021");
+    payload.path = test_str("/a");
+
+    return pocket_request_failure(POCKET_CHAIN_TIMEOUT, &id, &payload, &err,
+                                  a);
+}
+
+
+int
+main(void)
+{
+    test_fail("reason", test_reason, POCKET_OK);
+    test_fail("check", test_check, 1);
+    test_fail("session", test_session, POCKET_OK);
+    test_fail("notify", test_notify, POCKET_OK);
+    test_fail("dispatch", test_dispatch, 1);
+    test_fail("sort", test_sort, 1);
+    test_fail("success", test_success, POCKET_OK);
+    test_fail("error", test_error, POCKET_OK);
+    test_fail("http_error", test_http_error, POCKET_OK);
+    test_fail("too_large", test_too_large, POCKET_OK);
+    test_fail("sim", test_sim, POCKET_OK);
+    test_fail("request", test_request, 1);
+    test_fail("bad_header", test_bad_header, 0);
+    test_fail("failure", test_failure, POCKET_OK);
+
+    return failed ? 1 : 0;
+}
