@@ -67,8 +67,8 @@ ngx_mesh_relay_conf_chains(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     mcf->chains_file = value[1];
 
-    if (mesh_keyfile_read(cf, "mesh_relay_chains", &mcf->chains_file,
-                          NGX_MESH_RELAY_CHAINS_MAX, &text)
+    if (mesh_keyfile_read_plain(cf, "mesh_relay_chains", &mcf->chains_file,
+                                NGX_MESH_RELAY_CHAINS_MAX, &text)
         != NGX_OK)
     {
         return NGX_CONF_ERROR;
@@ -88,6 +88,17 @@ ngx_mesh_relay_conf_chains(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     chain = set->chains.elts;
 
     for (i = 0; i < set->chains.nelts; i++) {
+
+        /* with a password in it the file is a secret one */
+
+        if (chain[i].entry.password.len
+            && mesh_keyfile_read(cf, "mesh_relay_chains", &mcf->chains_file,
+                                 NGX_MESH_RELAY_CHAINS_MAX, &text)
+               != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+
         (void) ngx_mesh_relay_chain_url(&chain[i].entry, &scheme, &authority,
                                         &err);
 

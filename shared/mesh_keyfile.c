@@ -39,10 +39,15 @@ static mesh_secret_chunk_t *mesh_secret_chunk_create(mesh_secrets_t *secrets,
 static void mesh_secret_lock(mesh_secrets_t *secrets,
     mesh_secret_chunk_t *chunk, ngx_log_t *log);
 static void mesh_secrets_cleanup(void *data);
+static ngx_int_t mesh_keyfile_open(ngx_conf_t *cf, const char *directive,
+    ngx_str_t *name, size_t max, ngx_uint_t secret, ngx_str_t *text);
+static ngx_int_t mesh_keyfile_access(ngx_conf_t *cf, const char *directive,
+    ngx_str_t *name, ngx_file_info_t *fi);
 static ngx_int_t mesh_keyfile_check(ngx_conf_t *cf, const char *directive,
     ngx_str_t *name, ngx_file_info_t *fi, size_t max);
 static ngx_int_t mesh_keyfile_load(ngx_conf_t *cf, const char *directive,
-    ngx_str_t *name, ngx_fd_t fd, size_t max, ngx_str_t *text);
+    ngx_str_t *name, ngx_fd_t fd, size_t max, ngx_uint_t secret,
+    ngx_str_t *text);
 
 
 void *
@@ -104,6 +109,22 @@ ngx_int_t
 mesh_keyfile_read(ngx_conf_t *cf, const char *directive, ngx_str_t *name,
     size_t max, ngx_str_t *text)
 {
+    return mesh_keyfile_open(cf, directive, name, max, 1, text);
+}
+
+
+ngx_int_t
+mesh_keyfile_read_plain(ngx_conf_t *cf, const char *directive,
+    ngx_str_t *name, size_t max, ngx_str_t *text)
+{
+    return mesh_keyfile_open(cf, directive, name, max, 0, text);
+}
+
+
+static ngx_int_t
+mesh_keyfile_open(ngx_conf_t *cf, const char *directive, ngx_str_t *name,
+    size_t max, ngx_uint_t secret, ngx_str_t *text)
+{
     ngx_fd_t   fd;
     ngx_int_t  rc;
 
@@ -123,7 +144,7 @@ mesh_keyfile_read(ngx_conf_t *cf, const char *directive, ngx_str_t *name,
         return NGX_ERROR;
     }
 
-    rc = mesh_keyfile_load(cf, directive, name, fd, max, text);
+    rc = mesh_keyfile_load(cf, directive, name, fd, max, secret, text);
 
     if (ngx_close_file(fd) == NGX_FILE_ERROR) {
         ngx_conf_log_error(NGX_LOG_ALERT, cf, ngx_errno,
@@ -250,7 +271,7 @@ mesh_secrets_cleanup(void *data)
 
 static ngx_int_t
 mesh_keyfile_load(ngx_conf_t *cf, const char *directive, ngx_str_t *name,
-    ngx_fd_t fd, size_t max, ngx_str_t *text)
+    ngx_fd_t fd, size_t max, ngx_uint_t secret, ngx_str_t *text)
 {
     size_t           size;
     ssize_t          n;
@@ -260,6 +281,10 @@ mesh_keyfile_load(ngx_conf_t *cf, const char *directive, ngx_str_t *name,
         ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
                            "\"%s\": " ngx_fd_info_n " \"%V\" failed",
                            directive, name);
+        return NGX_ERROR;
+    }
+
+    if (secret && mesh_keyfile_access(cf, directive, name, &fi) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -299,18 +324,13 @@ mesh_keyfile_load(ngx_conf_t *cf, const char *directive, ngx_str_t *name,
 }
 
 
+/* root may read the file of whoever nginx is run for */
+
 static ngx_int_t
-mesh_keyfile_check(ngx_conf_t *cf, const char *directive, ngx_str_t *name,
-    ngx_file_info_t *fi, size_t max)
+mesh_keyfile_access(ngx_conf_t *cf, const char *directive, ngx_str_t *name,
+    ngx_file_info_t *fi)
 {
     ngx_uint_t  mode;
-
-    if (!ngx_is_file(fi)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%s\": \"%V\" is not a regular file",
-                           directive, name);
-        return NGX_ERROR;
-    }
 
     mode = ngx_file_access(fi);
 
@@ -323,12 +343,27 @@ mesh_keyfile_check(ngx_conf_t *cf, const char *directive, ngx_str_t *name,
         return NGX_ERROR;
     }
 
-    if (fi->st_uid != 0 && fi->st_uid != geteuid()) {
+    if (geteuid() != 0 && fi->st_uid != 0 && fi->st_uid != geteuid()) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"%s\": \"%V\" belongs to user %ui, neither root "
                            "nor who starts nginx, run \"chown %ui %V\"",
                            directive, name, (ngx_uint_t) fi->st_uid,
                            (ngx_uint_t) geteuid(), name);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+mesh_keyfile_check(ngx_conf_t *cf, const char *directive, ngx_str_t *name,
+    ngx_file_info_t *fi, size_t max)
+{
+    if (!ngx_is_file(fi)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%s\": \"%V\" is not a regular file",
+                           directive, name);
         return NGX_ERROR;
     }
 
