@@ -127,7 +127,7 @@ _EOC_
 });
 
 no_shuffle();
-plan(tests => 455);
+plan(tests => 460);
 run_tests();
 
 __DATA__
@@ -390,14 +390,19 @@ refused MASTERDOWN Link with MASTER is down
 
 
 
-=== TEST 28: a paused server
+=== TEST 28: a server that pauses writes
 --- server: unix:$TEST_NGINX_REDIS
+--- config
+    location /set {
+        mesh_test_redis_command SET paused 1;
+        mesh_test_redis_repeat 3;
+    }
 --- request eval
-["GET /ping", "GET /control/redis/command?CLIENT&PAUSE&500&ALL", "GET /pings",
- "GET /ping"]
+["GET /ping", "GET /control/redis/command?CLIENT&PAUSE&60000&WRITE", "GET /set",
+ "GET /control/redis/command?CLIENT&UNPAUSE", "GET /set"]
 --- response_body_like eval
-[qr/^answered PONG$/, qr/^OK$/, qr/^2 lost\n1 timeout\n1 writes$/,
- qr/^answered PONG$/]
+[qr/^answered PONG$/, qr/^OK$/, qr/^2 lost\n1 timeout\n1 writes$/, qr/^OK$/,
+ qr/^3 answered\n1 writes$/]
 
 
 
@@ -412,7 +417,7 @@ refused MASTERDOWN Link with MASTER is down
         mesh_test_redis_eval 'one=return 1' 0;
     }
 --- request eval
-["GET /script", "GET /control/redis/kill9?after=100", "GET /pop", "GET /refused",
+["GET /script", "GET /control/redis/kill9?blocked=redis", "GET /pop", "GET /refused",
  "GET /control/redis/start", "GET /script", "GET /status"]
 --- response_body_like eval
 [qr/^answered 1$/, qr/^later$/, qr/^2 lost\n1 writes$/, qr/^not accepted: down$/,

@@ -14,11 +14,14 @@ package MeshRedis;
 #
 # The control server answers, for nginx to proxy_pass to:
 #
-#   /name/kill9 /name/stop /name/start /name/pause /name/resume [?after=MS]
+#   /name/kill9 /name/stop /name/start /name/pause /name/resume
 #   /name/command?ARG&ARG...
-#   /signal?pidfile=PATH&name=QUIT[&after=MS][&worker=1]
+#   /signal?pidfile=PATH&name=QUIT[&worker=1]
 #   /grep?file=PATH&text=TEXT[&wait=1]      # lines, without [debug] ones;
 #                                           # waits for the first
+#
+# With blocked=NAME the first two answer at once and act when that server has
+# a client in BLPOP.
 #
 # Everything started is ended at exit, however the test ends.
 
@@ -350,12 +353,16 @@ sub act {
         $code = sub { $server->$verb; return "done\n" };
     }
 
-    return $code->() unless $q{after};
+    return $code->() unless $q{blocked};
 
     my $pid = fork // die "fork: $!";
     return "later\n" if $pid;
     @started = ();
-    Time::HiRes::sleep($q{after} / 1000);
+    my $server = $servers->{ $q{blocked} };
+    for (1 .. 1000) {
+        last if $server->command('INFO', 'clients') =~ /blocked_clients:[1-9]/;
+        Time::HiRes::sleep(0.01);
+    }
     eval { $code->() };
     POSIX::_exit(0);
 }
