@@ -105,9 +105,8 @@ sub blocks() {
     $blocks //= do {
         no strict 'refs';
         no warnings 'once';
-        local $/;
-        my $text = readline *{'main::DATA'};
-        [ Mesh::Runner::Block->parse($text // '') ];
+        my $text = join '', readline *{'main::DATA'};
+        [ Mesh::Runner::Block->parse($text) ];
     };
     return wantarray ? @$blocks : scalar @$blocks;
 }
