@@ -131,7 +131,7 @@ $(out)/obj/%.o: %.c $(out)/env.mk
 $(out)/meshctl: $(cli_objs) $(pocket_objs)
 	$(link)
 
-$(out)/meshdemo: $(demo_objs) $(pocket_objs)
+$(out)/meshdemo: $(demo_objs) $(out)/obj/shared/cli/cli_mem.o $(pocket_objs)
 	$(link)
 
 $(out)/unit/vectors: $(vector_objs) $(pocket_objs)

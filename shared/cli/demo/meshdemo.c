@@ -1,0 +1,73 @@
+
+/*
+ * meshdemo: a demo chain and a demo full node, to try an edge with and to
+ * test it against.
+ */
+
+
+#include <stdio.h>
+#include <string.h>
+
+#include "demo_chain.h"
+#include "demo_node.h"
+
+
+static const char  demo_usage[] =
+"usage: meshdemo chain [--listen ADDRESS] [--latency MS] [--size BYTES]\n"
+"       meshdemo node [--listen ADDRESS] [--token-file FILE] [OPTION...]\n"
+"\n"
+"ADDRESS is HOST:PORT (default 127.0.0.1:0, any free port) or unix:PATH.\n"
+"Either prints \"ready URL\" once it serves, and ends by SIGTERM.\n"
+"\n"
+"chain answers JSON-RPC; the first segment of the path is the chain's id,\n"
+"further ones steer the answer: latency/MS, size/BYTES, status/CODE, hangup,\n"
+"cut, echo.  GET /_stats counts.\n"
+"\n"
+"node answers an edge as a full node does.  Its options:\n"
+"  --token-file FILE      the edge's token, as in auth.json (default: any)\n"
+"  --chain ID             a chain it hosts (repeat; default: any)\n"
+"  --app KEY              a staked application (repeat; default: any)\n"
+"  --servicer KEY         public key of a servicer it holds (repeat; default:\n"
+"                         any)\n"
+"  --spare KEY            one that it holds and that is in no session\n"
+"  --service-url URL      the servicers' URL in dispatches\n"
+"  --quota N              relays of a session and servicer (1000000)\n"
+"  --height N             block height at the start (1)\n"
+"  --block-time MS        of one block; 0 (default): the height stands still\n"
+"  --blocks-per-session N (4)\n"
+"  --allowance N          client_session_sync_allowance (1)\n"
+"  --claim-after N        blocks from a session's begin to its claim\n"
+"                         (blocks per session and one)\n"
+"  --check-signatures     of tokens and clients too\n"
+"\n"
+"GET /_demo/claims tells what it would claim, GET /_demo/stats what it has\n"
+"answered.  GET /_demo/set?NAME=VALUE&... changes height (also +N), block_time,\n"
+"allowance, starting, catching_up, forget=1 (all evidence); with path=relay,\n"
+"session, check or all it fails on purpose: status=N, code=N, delay=MS,\n"
+"drop=before or after, hang=1, spoil=html, empty or garbage, and count=N ends\n"
+"that after N requests; without any of these it works again.\n";
+
+
+int
+main(int argc, char **argv)
+{
+    if (argc >= 2) {
+
+        if (strcmp(argv[1], "chain") == 0) {
+            return demo_chain_main(argc - 1, argv + 1);
+        }
+
+        if (strcmp(argv[1], "node") == 0) {
+            return demo_node_main(argc - 1, argv + 1);
+        }
+
+        if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0) {
+            fputs(demo_usage, stdout);
+            return 0;
+        }
+    }
+
+    fputs(demo_usage, stderr);
+
+    return 2;
+}
