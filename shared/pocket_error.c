@@ -53,9 +53,13 @@ static const pocket_error_def_t  pocket_error_table[POCKET_ERR_LAST] = {
                          "blockchain, cannot service in this state",
                          "node_syncing"),
 
+    /* the reference puts the tries and all of the session into this one */
+
     [POCKET_ERR_SESSION_UNVERIFIED] =
         pocket_error_sdk(400, "unable to verify the session with the pocket "
                          "node", "session_unverified"),
+
+    /* ours: what an edge cannot serve now, the client may send again */
 
     [POCKET_ERR_NOT_RECORDED] =
         pocket_error_sdk(503, "the relay could not be recorded",
@@ -229,6 +233,8 @@ pocket_error_id_e
 pocket_error_by_code(uint32_t code)
 {
     unsigned  id;
+
+    /* a session stores its code only; with 1 it can be but this */
 
     if (code == 1) {
         return POCKET_ERR_SESSION_UNVERIFIED;

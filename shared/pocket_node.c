@@ -17,7 +17,10 @@ typedef struct {
 } pocket_node_error_t;
 
 
-/* what is read of a dispatch; the rest is there to have its type checked */
+/*
+ * What is read of a dispatch; the rest is there to have its type checked,
+ * all strings in one place.
+ */
 
 typedef struct {
     int64_t                 block_height;
@@ -107,6 +110,8 @@ static const pocket_node_code_t  pocket_node_codes[] = {
     { pocket_string(name), POCKET_JSON_T_##type, offsetof(strct, member),     \
       table }
 
+
+/* the tables of the decoder, innermost first */
 
 static const pocket_json_field_t  pocket_node_string_fields[] = {
     { pocket_string(""), POCKET_JSON_T_STRING, 0, NULL }
@@ -330,6 +335,8 @@ pocket_node_names(const pocket_json_value_t *value, pocket_str_t *raw,
 
     memset(&names, 0, sizeof(pocket_json_array_t));
 
+    /* decoded for its types only */
+
     rc = pocket_node_decode_value(value, POCKET_JSON_ARRAY,
                                   &pocket_node_names_root, &names, a);
 
@@ -352,6 +359,8 @@ pocket_node_session_answer(const pocket_node_answer_t *in,
     memset(out, 0, sizeof(pocket_session_answer_t));
 
     out->remaining = -1;
+
+    /* these tell of the way to the node, not of the session */
 
     if (in->failure == POCKET_NODE_NO_CONNECTION
         || in->failure == POCKET_NODE_TIMEOUT)
@@ -390,6 +399,8 @@ pocket_node_session_answer(const pocket_node_answer_t *in,
     if (body.dispatch.kind == POCKET_JSON_OBJECT) {
         out->dispatch = body.dispatch.raw;
     }
+
+    /* the flag of success is not looked at: the reference does not either */
 
     if (in->status == 200) {
         out->class = POCKET_SESSION_ANSWER_VALID;
@@ -477,6 +488,8 @@ pocket_node_remaining(const pocket_json_value_t *value, int64_t *remaining,
         return 0;
     }
 
+    /* nothing remains; and -1 has a meaning of its own */
+
     if (number.raw.data[0] == '-') {
         return 1;
     }
@@ -537,6 +550,8 @@ pocket_node_notify_answer(const pocket_node_answer_t *in,
     if (rc == 0) {
         return POCKET_OK;
     }
+
+    /* a 200 of something else in between must not settle a relay */
 
     if (in->status == 200) {
 
@@ -640,6 +655,8 @@ pocket_node_is_json(const pocket_node_answer_t *in)
     const pocket_str_t  *type;
 
     static const pocket_str_t  json = pocket_string(POCKET_NODE_TYPE);
+
+    /* with its case, as the reference compares it */
 
     type = &in->content_type;
 

@@ -127,6 +127,8 @@ pocket_response_error(const pocket_error_t *err, const pocket_str_t *dispatch,
         { POCKET_PART_TEXT, &pocket_text_error_end, 0 }
     };
 
+    /* by the code: the session's error may have come from the node */
+
     if (dispatch != NULL && dispatch->len
         && pocket_error_def(pocket_error_by_code(err->code))->dispatch)
     {
@@ -260,6 +262,9 @@ pocket_response_part(unsigned char *p, const pocket_part_t *part)
         return pocket_json_escape(p, part->str);
 
     case POCKET_PART_CLIENT:
+
+        /* the same text as is hashed, but for the bad bytes */
+
         last = pocket_json_escape(p, part->str);
         return p + pocket_json_unescape_bad(p, (size_t) (last - p));
 

@@ -56,6 +56,11 @@ pocket_session_within(const pocket_node_status_t *node, int64_t s)
 }
 
 
+/*
+ * Comparisons are with sums of bounded numbers, never differences with s:
+ * s comes from a client and may be anything.
+ */
+
 int
 pocket_session_is_optimistic(const pocket_node_status_t *node, int64_t s)
 {
@@ -128,6 +133,8 @@ pocket_session_in_sync(const pocket_node_status_t *node, int64_t relay_height)
            && relay_height <= h.height + POCKET_RELAY_SYNC_ALLOWANCE;
 }
 
+
+/* a session of one block is within and optimistic at once: within counts */
 
 pocket_height_verdict_e
 pocket_session_admit(const pocket_node_status_t *node, int64_t s)
@@ -234,6 +241,11 @@ pocket_session_relay(pocket_session_t *ss, int64_t s,
 
     if (ss == NULL) {
 
+        /*
+         * Not stored: the edge may only be behind, and the next check make
+         * this a session like others.
+         */
+
         if (verdict == POCKET_HEIGHT_AHEAD) {
             *err = POCKET_ERR_SEALED;
             return POCKET_SESSION_REFUSE_AHEAD;
@@ -257,6 +269,11 @@ pocket_session_relay(pocket_session_t *ss, int64_t s,
         return POCKET_SESSION_SERVE;
 
     case POCKET_SESSION_VALID:
+
+        /*
+         * Used up is told by the count alone: unlike in a session that the
+         * node has ended, all that is queued will still be taken.
+         */
 
         if (pocket_session_left(ss) == 0) {
             *err = POCKET_ERR_SEALED;
@@ -356,6 +373,9 @@ pocket_session_answered(pocket_session_t *ss,
     switch (answer->class) {
 
     case POCKET_SESSION_ANSWER_VALID:
+
+        /* the node has counted what was delivered, not what is on its way */
+
         ss->state = POCKET_SESSION_VALID;
         ss->quota = answer->remaining;
         ss->spent = ss->queued;
@@ -370,6 +390,9 @@ pocket_session_answered(pocket_session_t *ss,
         break;
 
     default: /* POCKET_SESSION_ANSWER_NONE */
+
+        /* it says nothing of the session, so it uses up no retry */
+
         ss->next_ask = now + POCKET_SESSION_WAIT_MS;
         break;
     }
@@ -443,6 +466,8 @@ pocket_session_count(pocket_session_t *ss, int64_t left)
 void
 pocket_session_end(pocket_session_t *ss, uint32_t code, int64_t now)
 {
+    /* the first error of the node stays, that of used up retries does not */
+
     if (ss->state == POCKET_SESSION_INVALID && !ss->unverified) {
         return;
     }
@@ -455,6 +480,11 @@ pocket_session_notify_e
 pocket_session_notify(const pocket_session_t *ss,
     const pocket_node_status_t *node)
 {
+    /*
+     * A relay delivered while the node is being asked would be counted twice
+     * or not at all; one sent before the session's first block is refused.
+     */
+
     if (ss->state == POCKET_SESSION_UNVALIDATED
         || node->height < ss->height)
     {
@@ -482,6 +512,8 @@ pocket_session_notified(pocket_session_t *ss,
         break;
 
     case POCKET_NOTIFY_RETRY:
+
+        /* without an answer the node may have the relay: it stays queued */
 
         if (!answer->answered || ss->state != POCKET_SESSION_INVALID
             || ss->unverified)

@@ -327,7 +327,7 @@ pocket_sort_quoted(pocket_sort_t *s, const pocket_str_t *value)
 }
 
 
-/* a value begins or has ended, of any kind */
+/* any value begins; commas between members come in the second pass */
 
 static int
 pocket_sort_begin(pocket_sort_t *s)
@@ -343,6 +343,8 @@ pocket_sort_begin(pocket_sort_t *s)
     return pocket_sort_text(s, ",", 1);
 }
 
+
+/* a member's text goes on until its value has ended */
 
 static void
 pocket_sort_end(pocket_sort_t *s)
@@ -401,6 +403,8 @@ pocket_sort_key(pocket_sort_t *s, const pocket_json_event_t *ev)
     if (member == NULL) {
         return POCKET_ERROR;
     }
+
+    /* keys sort by their characters, not by how these are escaped */
 
     member->key = key;
     member->start = s->text.n;
@@ -603,6 +607,8 @@ pocket_sort_members(pocket_sort_t *s)
         qsort(members, objects[i].nmembers, sizeof(pocket_sort_member_t),
               pocket_sort_cmp);
 
+        /* of equal keys the last written stands last, and stays */
+
         n = 0;
 
         for (k = 1; k < objects[i].nmembers; k++) {
@@ -672,6 +678,8 @@ pocket_sort_write(pocket_sort_t *s, pocket_str_t *out)
 
     text = s->text.elts;
     objects = s->objects.elts;
+
+    /* enough, also if repeated members are left out */
 
     p = pocket_alloc(s->alloc, s->text.n + s->members.n);
     if (p == NULL) {
