@@ -135,6 +135,12 @@ ngx_mesh_relay_slot_tick(ngx_mesh_relay_notify_t *notify)
 
     slot = notify->slot;
 
+    if (slot->state == NGX_MESH_RELAY_SLOT_RELEASING
+        || slot->state == NGX_MESH_RELAY_SLOT_OVER)
+    {
+        return;
+    }
+
     if (slot->state == NGX_MESH_RELAY_SLOT_OWNED
         && !ngx_mesh_relay_after(slot->until, ngx_current_msec))
     {
@@ -289,10 +295,6 @@ ngx_mesh_relay_slot_leave(ngx_mesh_relay_slot_t *slot)
 {
     ngx_uint_t                i;
     ngx_mesh_relay_notify_t  *notify;
-
-    if (slot->state == NGX_MESH_RELAY_SLOT_RELEASING) {
-        return;
-    }
 
     if (slot->state == NGX_MESH_RELAY_SLOT_WAITING) {
 
