@@ -184,7 +184,8 @@ mesh_redis_t *mesh_redis_create(ngx_cycle_t *cycle, mesh_redis_conf_t *conf,
 
 /*
  * For exit_process: closes and frees everything.  Handlers of pending
- * commands are not called.  NULL is allowed.
+ * commands are not called; those issued last leave if one write takes them.
+ * NULL is allowed.
  */
 
 void mesh_redis_close(mesh_redis_t *rc);

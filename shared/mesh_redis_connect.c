@@ -134,9 +134,17 @@ mesh_redis_close(mesh_redis_t *rc)
 {
     ngx_queue_t       *q;
     mesh_redis_cmd_t  *cmd;
+    ngx_connection_t  *c;
 
     if (rc == NULL) {
         return;
+    }
+
+    /* what was issued in this turn of the loop leaves, if it can at once */
+
+    if (rc->phase == MESH_REDIS_PHASE_READY && rc->out) {
+        c = rc->peer.connection;
+        (void) c->send_chain(c, rc->out, 0);
     }
 
     mesh_redis_disconnect(rc);
