@@ -16,7 +16,8 @@ package MeshNode;
 #   wrong_servicers, wrong_chains               # JSON arrays
 #   check, session, relay      what to answer: ok (default), an error code
 #                              of pocketcore, 401, 500, noerror, garbage,
-#                              hang or close
+#                              hang, close, or lost: done, and then closed
+#   linger (0)                 # ms that a proof is here after its connection
 #   check_delay, session_delay, relay_delay     # ms
 #   remaining (1000)                            # of a session's answer
 #
@@ -38,7 +39,7 @@ my $owner = $$;
 
 my %default = (
     height => 6, blocks => 4, allowance => 1, token => 'node-token',
-    starting => 0, catching_up => 0, remaining => 1000,
+    starting => 0, catching_up => 0, remaining => 1000, linger => 0,
     wrong_servicers => '[]', wrong_chains => '[]',
     map { ($_ => 'ok', "${_}_delay" => 0) } qw(check session relay),
 );
@@ -241,12 +242,15 @@ sub request {
     }
 
     my $job = { s => $s, name => $name, id => $id, body => $body,
+                from => Time::HiRes::time(),
                 at => Time::HiRes::time() + $self->{set}{"${name}_delay"} / 1000 };
 
     $self->count($name . '_max', ++$self->{now}{$name});
     my $same = ++$self->{same}{"$name $id"};
     $self->count('session_same', $same) if $name eq 'session';
-    $self->{stat}{twice}++ if $name eq 'relay' && $same > 1;
+    $self->{stat}{twice}++
+        if $name eq 'relay' && ($same > 1
+                                || ($self->{gone}{$id} // 0) > $job->{from});
 
     $job->{at} += 86400 if $self->{set}{$name} eq 'hang';
     push @{ $self->{later} }, $job;
@@ -261,6 +265,9 @@ sub leave {
     my ($self, $job) = @_;
     $self->{now}{ $job->{name} }--;
     $self->{same}{"$job->{name} $job->{id}"}--;
+    $self->{gone}{ $job->{id} } = Time::HiRes::time()
+                                  + $self->{set}{linger} / 1000
+        if $job->{name} eq 'relay' && $self->{set}{linger};
 }
 
 sub control {
@@ -297,6 +304,7 @@ sub answer {
     $self->leave($job);
 
     return $self->drop($s)                   if $how eq 'close';
+    return $self->lose($job)                 if $how eq 'lost';
     return $self->$method($job)              if $how eq 'ok';
     return $self->reply($s, 200, 'garbage')  if $how eq 'garbage';
     return $self->reply($s, $how, qq({"code":$how,"message":"x"}))
@@ -340,6 +348,12 @@ sub answer_relay {
     $self->{stat}{delivered}++;
     $self->reply($job->{s}, 200,
                  '{"signature":true,"error":null,"dispatch":null}');
+}
+
+sub lose {
+    my ($self, $job) = @_;
+    $self->{stat}{delivered}++ unless $self->{proof}{ $job->{id} }++;
+    $self->drop($job->{s});
 }
 
 sub reply {
