@@ -1,7 +1,13 @@
 
+/*
+ * Runs all vector files of a folder.  Links vectors*.c with all of
+ * shared/pocket_*.c, -lyajl -lsodium -lcrypto -lm.
+ */
+
 #include "vectors.h"
 
 #include <dirent.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -33,13 +39,14 @@ typedef struct {
 } vector_reader_t;
 
 
-static int vector_file(const char *dir, const char *name);
+static int vector_file(const char *dir, const char *name,
+    pocket_hash_t *hash);
 static const vector_subject_t *vector_subject(const char *file);
 static int vector_event(void *data, const pocket_json_event_t *ev);
 static int vector_load(const char *path, pocket_str_t *text,
     pocket_alloc_t *a);
 static void vector_run(const vector_subject_t *subject,
-    const vector_value_t *value);
+    const vector_value_t *value, pocket_hash_t *hash);
 static vector_value_t *vector_expected(const vector_value_t *expect,
     const char *name);
 static void *vector_alloc(void *data, size_t size);
@@ -47,9 +54,14 @@ static void vector_free(vector_block_t *blocks);
 
 
 static const vector_subject_t  vector_subjects[] = {
+    { "canonical-json", vector_canonical_json },
+    { "hashes", vector_hashes },
     { "heights", vector_heights },
+    { "keys", vector_keys },
     { "responses", vector_responses },
-    { "session-flow", vector_session_flow }
+    { "session-flow", vector_session_flow },
+    { "signatures", vector_signatures },
+    { "validation", vector_validation }
 };
 
 
@@ -61,6 +73,7 @@ int
 main(int argc, char **argv)
 {
     int               i, n, bad;
+    pocket_hash_t    *hash;
     struct dirent   **files;
 
     if (argc != 2) {
@@ -75,14 +88,22 @@ main(int argc, char **argv)
         return 2;
     }
 
+    hash = pocket_hash_create();
+
+    if (hash == NULL || sodium_init() == -1) {
+        fprintf(stderr, "the crypto libraries do not start\n");
+        return 2;
+    }
+
     bad = 0;
 
     for (i = 0; i < n; i++) {
-        bad |= vector_file(argv[1], files[i]->d_name);
+        bad |= vector_file(argv[1], files[i]->d_name, hash);
         free(files[i]);
     }
 
     free(files);
+    pocket_hash_destroy(hash);
 
     printf("%u passed, %u failed\n", vector_passed, vector_failed);
 
@@ -93,7 +114,7 @@ main(int argc, char **argv)
 /* 1: the file could not be used; others than vector files are passed over */
 
 static int
-vector_file(const char *dir, const char *name)
+vector_file(const char *dir, const char *name, pocket_hash_t *hash)
 {
     int                      rc;
     char                     path[VECTOR_PATH];
@@ -139,11 +160,17 @@ vector_file(const char *dir, const char *name)
         printf("FAIL %s: %.*s\n", path, (int) err.len, err.text);
 
     } else {
-        rc = 0;
         cases = vector_get(reader->root.first, "cases");
 
-        for (value = cases->first; value; value = value->next) {
-            vector_run(subject, value);
+        if (cases == NULL || cases->first == NULL) {
+            printf("FAIL %s: has no cases\n", path);
+
+        } else {
+            rc = 0;
+
+            for (value = cases->first; value; value = value->next) {
+                vector_run(subject, value, hash);
+            }
         }
     }
 
@@ -263,7 +290,8 @@ vector_event(void *data, const pocket_json_event_t *ev)
 
 
 static void
-vector_run(const vector_subject_t *subject, const vector_value_t *value)
+vector_run(const vector_subject_t *subject, const vector_value_t *value,
+    pocket_hash_t *hash)
 {
     pocket_str_t     name;
     vector_case_t    c;
@@ -279,6 +307,7 @@ vector_run(const vector_subject_t *subject, const vector_value_t *value)
 
     c.value = value;
     c.alloc = &a;
+    c.hash = hash;
     c.kind = vector_str(&c, value, "kind");
 
     subject->run(&c);
@@ -294,6 +323,27 @@ vector_run(const vector_subject_t *subject, const vector_value_t *value)
     }
 
     vector_free(blocks);
+}
+
+
+void
+vector_dispatch(vector_case_t *c, const vector_runner_t *runners)
+{
+    const vector_value_t   *expect;
+    const vector_runner_t  *runner;
+
+    expect = vector_need(c, c->value, "expect");
+
+    for (runner = runners; runner->run; runner++) {
+
+        if (vector_is(&c->kind, runner->kind)) {
+            runner->run(c, expect);
+            vector_expect_end(c, expect);
+            return;
+        }
+    }
+
+    vector_fail(c, "unknown kind \"%.*s\"", (int) c->kind.len, c->kind.data);
 }
 
 
@@ -466,6 +516,25 @@ vector_unhex(vector_case_t *c, const pocket_str_t *hex)
 }
 
 
+void
+vector_raw(vector_case_t *c, const vector_value_t *object, const char *name,
+    unsigned char *dst, size_t len)
+{
+    pocket_str_t  hex, bytes;
+
+    hex = vector_str(c, object, name);
+    bytes = vector_unhex(c, &hex);
+
+    if (bytes.len != len) {
+        vector_fail(c, "\"%s\" is not of %zu bytes", name, len);
+        memset(dst, 0, len);
+        return;
+    }
+
+    memcpy(dst, bytes.data, len);
+}
+
+
 pocket_str_t
 vector_cstr(const char *s)
 {
@@ -520,6 +589,17 @@ vector_expect_str(vector_case_t *c, const vector_value_t *expect,
         vector_fail(c, "%s:\n  got  %.*s\n  want %.*s", name, (int) got->len,
                     got->data, (int) want.len, want.data);
     }
+}
+
+
+void
+vector_expect_hex(vector_case_t *c, const vector_value_t *expect,
+    const char *name, const unsigned char *got, size_t len)
+{
+    pocket_str_t  hex;
+
+    hex = vector_hex(c, got, len);
+    vector_expect_str(c, expect, name, &hex);
 }
 
 

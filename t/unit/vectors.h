@@ -13,6 +13,7 @@
 
 
 #include "pocket_base.h"
+#include "pocket_hash.h"
 #include "pocket_json.h"
 
 
@@ -38,6 +39,7 @@ typedef struct {
     const vector_value_t   *value;
     pocket_str_t            kind;        /* empty: none */
     pocket_alloc_t         *alloc;       /* memory that ends with the case */
+    pocket_hash_t          *hash;        /* the driver's */
     unsigned                failed;
 } vector_case_t;
 
@@ -46,6 +48,22 @@ typedef struct {
     const char             *subject;     /* the file's name, less ".json" */
     void                  (*run)(vector_case_t *c);
 } vector_subject_t;
+
+
+/* one kind of a subject's cases; a table ends with a row without a run */
+
+typedef struct {
+    const char             *kind;
+    void                  (*run)(vector_case_t *c,
+                                 const vector_value_t *expect);
+} vector_runner_t;
+
+
+/*
+ * Runs a case by the row of its kind, and sees that all members of its
+ * "expect" were compared.
+ */
+void vector_dispatch(vector_case_t *c, const vector_runner_t *runners);
 
 
 /* A member of an object, NULL when it has none of this name. */
@@ -73,12 +91,18 @@ pocket_str_t vector_unhex(vector_case_t *c, const pocket_str_t *hex);
 
 pocket_str_t vector_cstr(const char *s);
 
+/* A member in hex, of just len bytes; otherwise the case fails. */
+void vector_raw(vector_case_t *c, const vector_value_t *object,
+    const char *name, unsigned char *dst, size_t len);
+
 /*
  * Compares what was made with a member of expect, if it has it, and marks
  * it as seen.
  */
 void vector_expect_str(vector_case_t *c, const vector_value_t *expect,
     const char *name, const pocket_str_t *got);
+void vector_expect_hex(vector_case_t *c, const vector_value_t *expect,
+    const char *name, const unsigned char *got, size_t len);
 void vector_expect_int(vector_case_t *c, const vector_value_t *expect,
     const char *name, int64_t got);
 void vector_expect_bool(vector_case_t *c, const vector_value_t *expect,
@@ -94,9 +118,14 @@ void vector_fail(vector_case_t *c, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 
+void vector_canonical_json(vector_case_t *c);
+void vector_hashes(vector_case_t *c);
 void vector_heights(vector_case_t *c);
+void vector_keys(vector_case_t *c);
 void vector_responses(vector_case_t *c);
 void vector_session_flow(vector_case_t *c);
+void vector_signatures(vector_case_t *c);
+void vector_validation(vector_case_t *c);
 
 
 #endif /* _VECTORS_H_INCLUDED_ */
