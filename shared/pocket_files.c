@@ -466,6 +466,10 @@ pocket_file_host(const pocket_str_t *url, pocket_str_t *host)
     static const char     separator[] = "://";
     static const size_t   len = sizeof(separator) - 1;
 
+    if (url->len == 0) {
+        return POCKET_ERROR;
+    }
+
     p = url->data;
     last = p + url->len;
 

@@ -15,8 +15,10 @@ static void vector_aat(vector_case_t *c, const vector_value_t *expect);
 static void vector_proof(vector_case_t *c, const vector_value_t *expect);
 static void vector_session(vector_case_t *c, const vector_value_t *expect);
 static void vector_session_key(vector_case_t *c, const vector_value_t *expect);
-static void vector_session_request(vector_case_t *c, const vector_value_t *expect);
-static void vector_check_request(vector_case_t *c, const vector_value_t *expect);
+static void vector_session_request(vector_case_t *c,
+    const vector_value_t *expect);
+static void vector_check_request(vector_case_t *c,
+    const vector_value_t *expect);
 static pocket_str_t *vector_list(vector_case_t *c, const vector_value_t *array,
     size_t *n);
 static void vector_expect_hash(vector_case_t *c,
