@@ -28,7 +28,7 @@ ctl_file_read(const char *name, unsigned secret, cli_buf_t *text)
 
     memset(text, 0, sizeof(cli_buf_t));
 
-    fd = open(name, O_RDONLY|O_CLOEXEC|O_NONBLOCK);
+    fd = open(name, O_RDONLY|O_CLOEXEC|(secret ? O_NONBLOCK : 0));
 
     if (fd == -1) {
         ctl_error("cannot open \"%s\": %s", name, strerror(errno));
@@ -82,13 +82,13 @@ ctl_file_check(const char *name, int fd, unsigned secret)
         return CTL_USAGE;
     }
 
-    if (!S_ISREG(st.st_mode)) {
-        ctl_error("\"%s\" is not a regular file", name);
-        return CTL_USAGE;
-    }
-
     if (!secret) {
         return CTL_OK;
+    }
+
+    if (!S_ISREG(st.st_mode)) {
+        ctl_error("\"%s\" is not a regular file", name);
+        return CTL_FAILED;
     }
 
     if (st.st_mode & (S_IRWXG|S_IRWXO)) {

@@ -30,6 +30,7 @@ static const ctl_command_t *ctl_find(const char *name);
 
 static const ctl_command_t  ctl_commands[] = {
     { "keys", ctl_keys, "check a file of servicers' keys" },
+    { "relay", ctl_relay, "sign and send one relay, verify the answer" },
     { "help", ctl_help, "explain a command" },
     { "version", ctl_version, "print the version" },
     { NULL, NULL, NULL }
@@ -40,6 +41,7 @@ int
 main(int argc, char **argv)
 {
     int                   rc;
+    char                  name[32];
     const ctl_command_t  *command;
 
     if (sodium_init() < 0) {
@@ -66,6 +68,9 @@ main(int argc, char **argv)
         ctl_error("unknown command \"%s\", see \"meshctl help\"", argv[1]);
         return CTL_USAGE;
     }
+
+    snprintf(name, sizeof(name), "meshctl %s", command->name);
+    argv[1] = name;
 
     rc = command->run(argc - 1, argv + 1);
 

@@ -209,8 +209,10 @@ demo_claims_json(demo_claims_t *claims, cli_buf_t *b, int64_t sealed)
 
     for (i = 0, n = 0; i < DEMO_CLAIM_BUCKETS; i++) {
         for (claim = claims->buckets[i]; claim; claim = claim->next) {
-            cli_buf_text(b, n++ ? ",\n" : "\n");
-            demo_claim_json(claim, b, sealed);
+            if (claim->proofs) {
+                cli_buf_text(b, n++ ? ",\n" : "\n");
+                demo_claim_json(claim, b, sealed);
+            }
         }
     }
 

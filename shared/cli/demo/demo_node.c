@@ -44,6 +44,7 @@ typedef struct {
 static int demo_node_options(demo_setup_t *s, int argc, char **argv);
 static int demo_node_option(demo_setup_t *s, int opt);
 static int demo_node_name(demo_names_t *names, const char *value);
+static int demo_node_app(demo_names_t *names, const char *value);
 static int demo_node_servicer(demo_node_t *n, const char *value,
     unsigned spare);
 static int demo_node_count(int64_t *number, const char *value);
@@ -205,7 +206,7 @@ demo_node_option(demo_setup_t *s, int opt)
         return demo_node_name(&n->chains, optarg);
 
     case 'a':
-        return demo_node_name(&n->apps, optarg);
+        return demo_node_app(&n->apps, optarg);
 
     case 's':
     case 'S':
@@ -255,6 +256,27 @@ demo_node_name(demo_names_t *names, const char *value)
     name->len = strlen(value);
 
     return 0;
+}
+
+
+static int
+demo_node_app(demo_names_t *names, const char *value)
+{
+    const char  *quota;
+
+    if (demo_node_name(names, value) != 0) {
+        return -1;
+    }
+
+    quota = strchr(value, ':');
+
+    if (quota == NULL) {
+        return 0;
+    }
+
+    names->names[names->n - 1].len = quota - value;
+
+    return demo_node_count(&names->quotas[names->n - 1], quota + 1);
 }
 
 
@@ -575,4 +597,25 @@ demo_names_have(const demo_names_t *names, const pocket_str_t *name)
     }
 
     return names->n == 0;
+}
+
+
+int64_t
+demo_node_quota(const demo_node_t *n, const pocket_str_t *app)
+{
+    size_t               i;
+    const demo_names_t  *apps;
+
+    apps = &n->apps;
+
+    for (i = 0; i < apps->n; i++) {
+        if (apps->quotas[i]
+            && apps->names[i].len == app->len
+            && memcmp(apps->names[i].data, app->data, app->len) == 0)
+        {
+            return apps->quotas[i];
+        }
+    }
+
+    return n->quota;
 }

@@ -72,10 +72,11 @@ typedef struct {
 } demo_servicer_t;
 
 
-/* an empty list: anything goes */
+/* an empty list: anything goes.  quota is of applications, 0: the node's */
 
 typedef struct {
     pocket_str_t          names[DEMO_NODE_LIST];
+    int64_t               quotas[DEMO_NODE_LIST];
     size_t                n;
 } demo_names_t;
 
@@ -189,6 +190,9 @@ int demo_servicer_find(demo_node_t *n, const pocket_str_t *key,
 
 /* 1: in the list, or the list is empty */
 int demo_names_have(const demo_names_t *names, const pocket_str_t *name);
+
+/* relays of an application in a session with a servicer */
+int64_t demo_node_quota(const demo_node_t *n, const pocket_str_t *app);
 
 
 #endif /* _DEMO_NODE_H_INCLUDED_ */

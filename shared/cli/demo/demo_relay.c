@@ -168,7 +168,7 @@ demo_relay_claim(demo_node_t *n, const pocket_relay_t *relay,
         return 0;
     }
 
-    if ((*claim)->proofs >= n->quota) {
+    if ((*claim)->proofs >= demo_node_quota(n, &key.app)) {
         demo_error_row(err, POCKET_ERR_SEALED);
         return 0;
     }

@@ -316,7 +316,8 @@ demo_session_check(demo_node_t *n, const demo_session_t *rq,
     memcpy(key.servicer, servicer.key, POCKET_PUBKEY_LEN);
 
     claim = demo_claim_find(&n->claims, &key);
-    *remaining = n->quota - (claim ? claim->proofs : 0);
+    *remaining = demo_node_quota(n, &rq->header.app)
+                 - (claim ? claim->proofs : 0);
 
     id = POCKET_ERR_NONE;
 
