@@ -255,34 +255,45 @@ sub pid {
     return kill(0, $pid) ? $pid : undef;
 }
 
-# Reloads, and waits until the new configuration answers.  A reload that
-# cannot be seen there (a test of its failure) gets a moment.
+# Reloads, and waits until only the new configuration answers.  What cannot be
+# seen (a reload that has to fail, HTTP/2) gets a moment.
 sub reload {
     my ($self, $must_fail) = @_;
     my $pid = $self->pid or return 0;
-    my $generation = $self->{generation} - 1;
+    my @old = children($pid);
 
     kill SIGHUP, $pid;
 
-    if ($must_fail) {
+    if ($must_fail || $self->{http2}) {
         sleep 0.3;
         return 1;
     }
 
-    if ($self->{http2}) {
-        sleep 0.3;
-        return 1;
-    }
+    $self->wait_for(sub { $self->answers_anew }, 10) or return 0;
 
-    return $self->wait_for(sub {
-        my $socket = IO::Socket::INET->new(
-            PeerAddr => $self->{addr}, PeerPort => $self->{port},
-            Timeout  => 1,
-        ) or return 0;
-        print $socket "GET / HTTP/1.0\r\nHost: test-generation\r\n\r\n";
-        my $answer = do { local $/; <$socket> } // '';
-        return $answer =~ /\r\n\r\n$generation\z/;
-    }, 10);
+    # for a while both accept
+    $self->wait_for(sub { !grep { accepts($_) } @old }, 2);
+
+    return 1;
+}
+
+sub answers_anew {
+    my ($self) = @_;
+    my $generation = $self->{generation} - 1;
+    my $socket = IO::Socket::INET->new(
+        PeerAddr => $self->{addr}, PeerPort => $self->{port}, Timeout => 1,
+    ) or return 0;
+
+    print $socket "GET / HTTP/1.0\r\nHost: test-generation\r\n\r\n";
+    my $answer = do { local $/; <$socket> } // '';
+
+    return $answer =~ /\r\n\r\n$generation\z/;
+}
+
+sub accepts {
+    my ($worker) = @_;
+    open my $file, '<', "/proc/$worker/cmdline" or return 0;
+    return (<$file> // '') =~ /worker process(?! is shutting down)/;
 }
 
 # Ends nginx gracefully, at last by force; false if force was needed.
@@ -328,9 +339,16 @@ sub log_lines {
     return @lines;
 }
 
-sub log_size {
+# New logs for a nginx that runs on.
+sub reopen_logs {
     my ($self) = @_;
-    return -s $self->error_log || 0;
+    my @logs = ($self->error_log, "$self->{root}/logs/access.log");
+    my $pid = $self->pid or return;
+
+    unlink @logs;
+    kill SIGUSR1, $pid;
+    $self->wait_for(sub { @logs == grep { -e } @logs }, 5);
+    $self->{log_pos} = 0;
 }
 
 1;

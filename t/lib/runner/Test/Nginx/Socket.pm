@@ -184,7 +184,6 @@ sub run_block {
     }
 
     serve($block, $config);
-    $server->{log_pos} = 0 unless $server->{hup};
 
     if (defined $block->init) {
         Mesh::Runner::Block::evaluate($block->init);
@@ -260,7 +259,7 @@ sub serve {
 
     if ($server->{hup} && $server->pid) {
         my $failing = defined $block->reload_fails;
-        $server->{log_pos} = $server->log_size;
+        $server->reopen_logs;
         prepare($block, $config);
         $server->reload($failing)
             or die "nginx does not answer by the reloaded configuration\n"
