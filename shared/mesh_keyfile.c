@@ -284,6 +284,13 @@ mesh_keyfile_load(ngx_conf_t *cf, const char *directive, ngx_str_t *name,
         return NGX_ERROR;
     }
 
+    if (!ngx_is_file(&fi)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%s\": \"%V\" is not a regular file",
+                           directive, name);
+        return NGX_ERROR;
+    }
+
     if (secret && mesh_keyfile_access(cf, directive, name, &fi) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -360,13 +367,6 @@ static ngx_int_t
 mesh_keyfile_check(ngx_conf_t *cf, const char *directive, ngx_str_t *name,
     ngx_file_info_t *fi, size_t max)
 {
-    if (!ngx_is_file(fi)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%s\": \"%V\" is not a regular file",
-                           directive, name);
-        return NGX_ERROR;
-    }
-
     if (ngx_file_size(fi) == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%s\": \"%V\" is empty",
                            directive, name);

@@ -39,8 +39,8 @@ void mesh_secret_relock(ngx_pool_t *pool, ngx_log_t *log);
  * is left in *name.  Refused with NGX_ERROR and an emerg line that names the
  * directive, the file and the remedy: not a regular file, empty, above max
  * bytes, readable or writable by group or others, owned by anybody else than
- * root or the effective user (root reads anybody's).  Wipe the text by ngx_explicit_memzero() once
- * it is parsed.
+ * root or the effective user (root reads anybody's).  Wipe the text by
+ * ngx_explicit_memzero() once it is parsed.
  */
 
 ngx_int_t mesh_keyfile_read(ngx_conf_t *cf, const char *directive,
