@@ -9,7 +9,9 @@ package MeshEdge;
 #   $edge->start; $edge->reload; $edge->quit; $edge->kill9
 #   my ($status, $body) = $edge->relay($body);
 #   my %n = $edge->burst(@bodies);              # { '200' => 30, '37' => 2 }
+#   $edge->serving                              # waits until it does
 #   $edge->workers; $edge->master               # pids
+#   $edge->kill_worker($pid)                    # by signal 9
 #   $edge->logged('text')                       # lines of the error log
 #
 # Options: workers (2), chains ([ids], 0021), http (directives), token.
@@ -213,8 +215,20 @@ sub reload {
     }) or die "no new workers";
 }
 
+sub kill_worker {
+    my ($self, $pid) = @_;
+    $self->{killed}{$pid} = 1;
+    kill 'KILL', $pid;
+}
+
 sub quit  { $_[0]->finish('QUIT') }
-sub kill9 { my ($self) = @_; kill 'KILL', $self->workers; $self->finish('KILL') }
+
+sub kill9 {
+    my ($self) = @_;
+    my @workers = $self->workers;
+    $self->finish('KILL');
+    kill 'KILL', @workers;
+}
 
 sub finish {
     my ($self, $signal) = @_;
@@ -242,7 +256,9 @@ sub logged {
 
 sub alarms {
     my ($self) = @_;
-    my @found = $self->logged('\[(alert|emerg|crit)\]');
+    my @found = grep {
+        !(/worker process (\d+) exited on signal 9/ && $self->{killed}{$1})
+    } $self->logged('\[(alert|emerg|crit)\]');
     for (glob "$self->{dir}/valgrind.*") {
         open my $f, '<', $_;
         push @found, <$f>;
@@ -296,6 +312,17 @@ sub outcome {
     return 200 if $status == 200;
     return $1 if $body =~ /"error":\{"code":(\d+)/;
     return "status $status";
+}
+
+# waits until the first node is known: a relay that ends at row 6 of the checks
+
+sub serving {
+    my ($self) = @_;
+    my $key = MeshRelay::public($self->{nodes}[0]{keys}[0]);
+    my $probe = qq({"proof":{"servicer_pub_key":"$key"}});
+    $self->wait_for(sub { $self->code($probe) == 25 })
+        or die "the edge does not serve";
+    return $self;
 }
 
 # all at once, each on its own connection

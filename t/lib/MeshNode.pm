@@ -194,7 +194,10 @@ sub drop {
     my ($self, $s) = @_;
     $self->{select}->remove($s);
     delete $self->{in}{$s};
-    $self->leave($_) for grep { $_->{s} == $s } @{ $self->{later} };
+    for my $job (grep { $_->{s} == $s } @{ $self->{later} }) {
+        $self->leave($job);
+        $self->stay($job);
+    }
     $self->{later} = [grep { $_->{s} != $s } @{ $self->{later} }];
     close $s;
 }
@@ -265,9 +268,15 @@ sub leave {
     my ($self, $job) = @_;
     $self->{now}{ $job->{name} }--;
     $self->{same}{"$job->{name} $job->{id}"}--;
+}
+
+# its connection is gone, but the node still works on it
+
+sub stay {
+    my ($self, $job) = @_;
     $self->{gone}{ $job->{id} } = Time::HiRes::time()
                                   + $self->{set}{linger} / 1000
-        if $job->{name} eq 'relay' && $self->{set}{linger};
+        if $job->{name} eq 'relay';
 }
 
 sub control {
@@ -303,8 +312,7 @@ sub answer {
 
     $self->leave($job);
 
-    return $self->drop($s)                   if $how eq 'close';
-    return $self->lose($job)                 if $how eq 'lost';
+    return $self->lose($job, $how)           if $how =~ /^(close|lost)$/;
     return $self->$method($job)              if $how eq 'ok';
     return $self->reply($s, 200, 'garbage')  if $how eq 'garbage';
     return $self->reply($s, $how, qq({"code":$how,"message":"x"}))
@@ -351,8 +359,10 @@ sub answer_relay {
 }
 
 sub lose {
-    my ($self, $job) = @_;
-    $self->{stat}{delivered}++ unless $self->{proof}{ $job->{id} }++;
+    my ($self, $job, $how) = @_;
+    $self->{stat}{delivered}++
+        if $how eq 'lost' && !$self->{proof}{ $job->{id} }++;
+    $self->stay($job);
     $self->drop($job->{s});
 }
 

@@ -1,0 +1,140 @@
+# Guards the rule above all: never are two copies of one relay at the node at
+# once.  What may have reached the node and was not answered is sent again
+# only after a check that began later, and 5 seconds; what never left is not
+# delayed by that.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use MeshEdge;
+use MeshLedger;
+use MeshNode;
+use MeshRedis;
+use MeshRelay;
+use Test::More;
+
+my $redis = MeshRedis->start;
+
+# the node goes on with a relay for 4 s after its connection is gone
+
+my $node = MeshNode->start(height => 6, linger => 4000);
+
+my $edge = MeshEdge->new(
+    redis => $redis->socket, workers => 2,
+    nodes => [{ name => 'a', url => $node->url, keys => ['servicer'] }],
+    http => 'mesh_relay_node_check_interval 300ms;'
+            . 'mesh_relay_notify_timeout 1s;'
+            . 'mesh_relay_retry_wait 200ms 400ms;'
+            . 'mesh_relay_slot_lease 2s;',
+);
+
+my $ledger = MeshLedger->new($edge, $redis, 'a');
+
+$edge->start;
+$edge->serving;
+
+sub relays { return MeshRelay::relays(shift, height => 5, @_) }
+
+sub answered {
+    my ($name, $n, @o) = @_;
+    my %got = $edge->burst(relays($n, @o));
+    is($got{200}, $n, "$name: relays are answered");
+}
+
+sub delivered {
+    my ($n, $seconds) = @_;
+    return $edge->wait_for(sub { $ledger->sum->{delivered} == $n }, $seconds);
+}
+
+answered('a session', 4);
+ok(delivered(4), 'delivered');
+
+for my $fault ('close', 'lost', 'hang') {
+    my $before = $ledger->sum->{delivered};
+    my $proofs = $node->stat('delivered');
+    my $from = $node->stat('relay');
+    $node->set(relay => $fault);
+    my $begun = Time::HiRes::time();
+    answered($fault, 10);
+    ok($edge->wait_for(sub { $node->stat('relay') > $from }),
+       "$fault: the node is notified");
+    Time::HiRes::sleep(1.2);
+
+    # some of the ten are with the node, others were never sent
+
+    my $sent = $node->stat('relay') - $from;
+    my $at = Time::HiRes::time();
+    $node->set(relay => 'ok');
+    ok(delivered($before + 10 - $sent), "$fault: what was not sent flows")
+        if $sent < 10;
+    cmp_ok(Time::HiRes::time() - $at, '<', 4, "$fault: without a delay");
+    is($ledger->sum->{queued}, $sent, "$fault: what was sent is in doubt");
+    ok(delivered($before + 10), "$fault: and is sent again");
+    cmp_ok(Time::HiRes::time() - $begun, '>=', 5, "$fault: after its time");
+    is($node->stat('delivered') - $proofs, 10, "$fault: all are there");
+    is($ledger->sum->{delivered_by_37}, 0,
+       "$fault: 37 to a second sending is no loss");
+    ok($ledger->adds_up, "$fault: the ledger adds up");
+}
+
+is($node->stat('twice'), 0, 'no proof was at the node twice at once');
+
+# refused connections leave nothing in doubt
+
+{
+    my $before = $ledger->sum->{delivered};
+    $node->stop;
+    answered('away', 20);
+    Time::HiRes::sleep(1);
+    is($ledger->sum->{queued}, 20, 'away: all are queued');
+    ok(scalar $edge->logged('did not answer a notification'), 'it is logged');
+    my $at = Time::HiRes::time();
+    $node->start;
+    ok(delivered($before + 20), 'back: all are delivered');
+    cmp_ok(Time::HiRes::time() - $at, '<', 4, 'back: none of them in doubt');
+}
+
+# a node that is away with relays: killed
+
+{
+    my $before = $ledger->sum->{delivered};
+    $node->set(relay => 'hang', linger => 0);
+    answered('killed', 20);
+    $edge->wait_for(sub { $node->stat('relay') > 0 });
+    $node->kill9;
+    answered('while it is away', 20);
+    $node->{set}{relay} = 'ok';
+    $node->save;
+    Time::HiRes::sleep(1);
+    $node->start;
+    ok(delivered($before + 40), 'all of them are delivered');
+    is($node->stat('delivered'), 40, 'once each');
+}
+
+# a worker that is killed while relays are with the node: its slot's next
+# owner takes all for doubtful
+
+{
+    my $before = $ledger->sum->{delivered};
+    my $proofs = $node->stat('delivered');
+    my $from = $node->stat('relay');
+    $node->set(relay => 'hang', linger => 4000);
+    answered('workers killed', 20);
+    ok($edge->wait_for(sub { $node->stat('relay') >= $from + 20 }),
+       'workers killed: relays are with the node');
+    $node->set(relay => 'ok');
+    my $at = Time::HiRes::time();
+    kill 'KILL', $edge->workers;
+    ok(delivered($before + 20, 30), 'workers killed: all are delivered');
+    cmp_ok(Time::HiRes::time() - $at, '>=', 5, 'after their time');
+    is($node->stat('delivered') - $proofs, 20, 'once each');
+    ok($ledger->adds_up, 'workers killed: the ledger adds up');
+}
+
+is($node->stat('twice'), 0, 'no proof was at the node twice at once');
+is_deeply([grep { !/exited on signal 9/ } $edge->alarms], [], 'no alarms');
+
+done_testing;
