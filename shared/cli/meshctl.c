@@ -31,6 +31,8 @@ static const ctl_command_t *ctl_find(const char *name);
 static const ctl_command_t  ctl_commands[] = {
     { "keys", ctl_keys, "check a file of servicers' keys" },
     { "relay", ctl_relay, "sign and send one relay, verify the answer" },
+    { "convert", ctl_convert,
+      "print the nginx.conf for a mesh client's config.json" },
     { "help", ctl_help, "explain a command" },
     { "version", ctl_version, "print the version" },
     { NULL, NULL, NULL }
