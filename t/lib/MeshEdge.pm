@@ -13,6 +13,7 @@ package MeshEdge;
 #   $edge->workers; $edge->master               # pids
 #   $edge->kill_worker($pid)                    # by signal 9
 #   $edge->logged('text')                       # lines of the error log
+#   $edge->chain_calls                          # how many there were
 #
 # Options: workers (2), chains ([ids], 0021), http (directives), token.
 # TEST_NGINX_LOAD_MODULES and TEST_NGINX_BINARY as with Test::Nginx.  The
@@ -116,6 +117,7 @@ http {
     }
     server {
         listen unix:$dir/chain.sock;
+        access_log $dir/chain.log;
         location / {
             default_type application/json;
             return 200 '{"jsonrpc":"2.0","id":1,"result":"0x21"}';
@@ -250,6 +252,14 @@ sub logged {
     my ($self, $text) = @_;
     open my $f, '<', "$self->{dir}/error.log" or return;
     return grep { !/\[debug\]/ && /$text/ } <$f>;
+}
+
+# calls that the chain got
+
+sub chain_calls {
+    my ($self) = @_;
+    open my $f, '<', "$self->{dir}/chain.log" or return 0;
+    return scalar(() = <$f>);
 }
 
 # lines that no test may leave, and what valgrind or a sanitizer found

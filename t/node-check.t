@@ -1,0 +1,168 @@
+# Guards the watcher of full nodes: that a node is checked by one worker at a
+# time, whatever becomes of that worker, that the check names what is served
+# for the node, and that its answer decides whether relays are served.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use MeshEdge;
+use MeshNode;
+use MeshRedis;
+use MeshRelay;
+use Test::More;
+
+my $redis = MeshRedis->start;
+my $node = MeshNode->start(height => 6);
+
+# a relay that ends at row 6: rows 1 to 5 have let it pass
+sub probe {
+    my ($name) = @_;
+    return '{"proof":{"servicer_pub_key":"' . MeshRelay::public($name)
+        . '"}}';
+}
+
+sub more_checks {
+    my ($edge, $n) = @_;
+    my $from = $node->stat('check');
+    return $edge->wait_for(sub { $node->stat('check') >= $from + $n });
+}
+
+
+my $edge = MeshEdge->new(
+    redis => $redis->socket, workers => 3, chains => ['0021', '0001'],
+    nodes => [{ name => 'a', url => $node->url, keys => ['s1', 's2'] }],
+    http => 'mesh_relay_node_check_interval 200ms;',
+);
+
+$edge->start;
+
+ok($edge->wait_for(sub { $edge->code(probe('s1')) == 25 }),
+   'a node that answers is served');
+
+is($node->last('check'), '{"servicers":["' . MeshRelay::address('s1') . '","'
+   . MeshRelay::address('s2') . '"],"Chains":["0021","0001"]}',
+   'the check names servicers and chains');
+
+{
+    my $from = $node->stat('check');
+    Time::HiRes::sleep(2);
+    my $n = $node->stat('check') - $from;
+    cmp_ok($n, '>=', 6, 'checks go on');
+    cmp_ok($n, '<=', 12, 'one worker checks, not each of them');
+}
+
+for my $pid ($edge->workers) {
+    $edge->kill_worker($pid);
+    ok(more_checks($edge, 3), 'checks go on without a worker that was killed');
+}
+
+$edge->reload;
+ok(more_checks($edge, 3), 'checks go on after a reload');
+is($node->stat('check_max'), 1, 'there never were two checks at once');
+
+
+# what a check says
+
+$node->set(starting => 1);
+ok($edge->wait_for(sub { ($edge->relay(probe('s1')))[1] =~ /unable to retrie/ }),
+   'a starting node does not serve');
+
+$node->set(starting => 0, catching_up => 1);
+ok($edge->wait_for(sub { ($edge->relay(probe('s1')))[1] =~ /syncing/ }),
+   'a node behind the chain does not serve');
+
+$node->set(catching_up => 0, wrong_servicers => '["abcd"]');
+ok($edge->wait_for(sub { $edge->code(probe('s1')) == 25 }),
+   'wrong servicers do not stop the others');
+ok($edge->wait_for(sub { $edge->logged('does not hold.*abcd') == 1 }),
+   'wrong servicers are logged');
+more_checks($edge, 3);
+is(scalar $edge->logged('does not hold'), 1, 'but not with each check');
+$node->set(wrong_servicers => '[]');
+
+
+# answers that leave the status as it was
+
+for my $how (500, 401, 'garbage', 'close', 'noerror') {
+    $node->set(check => $how);
+    more_checks($edge, 2);
+    is($edge->code(probe('s1')), 25, "last status stays after \"$how\"");
+    $node->set(check => 'ok');
+    more_checks($edge, 2);
+}
+
+is(scalar $edge->logged('refused the token of "mesh_relay_node_auth"'), 1,
+   'a refused token is logged as what it is');
+ok($edge->logged('"a" answers, height 6') >= 5, 'each recovery is logged');
+
+
+# a check that is asked for comes at once, and at most once a second
+
+$edge->{http} = 'mesh_relay_node_check_interval 1h;';
+$edge->reload;
+
+{
+    my $from = $node->stat('check');
+    $edge->reload;
+    ok($edge->wait_for(sub { $node->stat('check') == $from + 1 }),
+       'a reload checks at once');
+    Time::HiRes::sleep(1.5);
+    is($node->stat('check'), $from + 1, 'and once');
+}
+
+{
+    my @relays = MeshRelay::relays(20, height => 41, servicer => 's1',
+                                   meta => 6);
+    my $from = $node->stat('check');
+    my %n = $edge->burst(@relays);
+    is($n{90}, 20, 'a session far ahead is refused');
+    ok($edge->wait_for(sub { $node->stat('check') > $from }, 3),
+       'and asks for a check at once');
+    $edge->burst(@relays);
+    Time::HiRes::sleep(0.5);
+    is($node->stat('check'), $from + 1, 'not for one per relay');
+    ok($edge->wait_for(sub { $node->stat('check') == $from + 2 }, 3),
+       'a second one a second later');
+}
+
+is(scalar $edge->alarms, 0, 'no alarm') or diag $edge->alarms;
+$edge->quit;
+
+
+# several nodes, hundreds of servicers
+
+my @nodes = map { MeshNode->start(height => 6 + 4 * $_) } 0 .. 2;
+my $n = 0;
+
+$edge = MeshEdge->new(
+    redis => $redis->socket,
+    nodes => [map {
+        { name => "many$_", url => $nodes[$_]->url,
+          keys => [map { 'm' . $n++ } 1 .. 150] }
+    } 0 .. 2],
+    http => 'mesh_relay_node_check_interval 300ms;',
+);
+
+$edge->start;
+
+for my $i (0 .. 2) {
+    ok($edge->wait_for(sub { $edge->code(probe('m' . (150 * $i + 7))) == 25 }),
+       "node $i of three is checked");
+    my @addresses = $nodes[$i]->last('check') =~ /"([0-9a-f]{40})"/g;
+    is(scalar @addresses, 150, 'with its own servicers');
+}
+
+$nodes[1]->set(check => 'hang');
+$nodes[2]->set(starting => 1);
+ok($edge->wait_for(sub {
+    ($edge->relay(probe('m450')))[1] =~ /servicer PK/
+    and ($edge->relay(probe('m301')))[1] =~ /unable to retrie/
+}), 'a node that hangs does not delay the checks of another');
+
+is(scalar $edge->alarms, 0, 'no alarm') or diag $edge->alarms;
+$edge->quit;
+
+done_testing();
