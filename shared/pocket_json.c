@@ -64,6 +64,7 @@ static void pocket_json_arena_free(void *ctx, void *p);
 static unsigned pocket_json_arena_has(pocket_json_arena_t *arena, void *p);
 static int pocket_json_parse(pocket_json_reader_t *r,
     pocket_json_arena_t *arena);
+static int pocket_json_finished(pocket_json_reader_t *r);
 static int pocket_json_failed(pocket_json_reader_t *r, yajl_status status);
 static void pocket_json_locate(pocket_json_error_t *err, size_t pos);
 static int pocket_json_token(pocket_json_reader_t *r,
@@ -241,7 +242,6 @@ static int
 pocket_json_parse(pocket_json_reader_t *r, pocket_json_arena_t *arena)
 {
     int               rc;
-    size_t            pos;
     yajl_status       status;
     yajl_alloc_funcs  funcs;
 
@@ -265,22 +265,41 @@ pocket_json_parse(pocket_json_reader_t *r, pocket_json_arena_t *arena)
         status = yajl_complete_parse(r->yajl);
     }
 
-    pos = r->last;
-
     if (status != yajl_status_ok) {
         rc = pocket_json_failed(r, status);
 
     } else {
-        rc = pocket_json_space(r, &pos, r->text->len);
-
-        if (rc == 0) {
-            pocket_json_locate(r->err, r->last);
-        }
+        rc = pocket_json_finished(r);
     }
 
     yajl_free(r->yajl);
 
     return rc;
+}
+
+
+/* yajl takes the beginning of a token after the value for nothing */
+
+static int
+pocket_json_finished(pocket_json_reader_t *r)
+{
+    size_t  pos;
+
+    pos = r->last;
+
+    if (pocket_json_space(r, &pos, r->text->len) == 1) {
+
+        if (pos == r->text->len) {
+            return 1;
+        }
+
+        (void) pocket_json_refuse(r->err, NULL,
+                                  "parse error: trailing garbage");
+    }
+
+    pocket_json_locate(r->err, pos);
+
+    return 0;
 }
 
 
