@@ -249,7 +249,7 @@ ngx_mesh_relay_validate(ngx_mesh_relay_ctx_t *ctx)
 static ngx_int_t
 ngx_mesh_relay_admit(ngx_mesh_relay_ctx_t *ctx)
 {
-    ngx_mesh_relay_session_info_t  info;
+    pocket_error_t  err;
 
     if (!ngx_mesh_relay_store_ready(ctx->mcf)) {
         return ngx_mesh_relay_wait(ctx, ctx->mcf->record_timeout,
@@ -257,7 +257,7 @@ ngx_mesh_relay_admit(ngx_mesh_relay_ctx_t *ctx)
     }
 
     switch (ngx_mesh_relay_session_admit(ctx->mcf, &ctx->key,
-                                         ctx->hashes.proof, &info,
+                                         ctx->hashes.proof, &err,
                                          ctx->request->pool))
     {
     case NGX_MESH_RELAY_ADMIT_SERVE:
@@ -268,7 +268,7 @@ ngx_mesh_relay_admit(ngx_mesh_relay_ctx_t *ctx)
                                    POCKET_ERR_SESSION);
 
     default: /* NGX_MESH_RELAY_ADMIT_REFUSE */
-        return ngx_mesh_relay_refuse(ctx, &info.error);
+        return ngx_mesh_relay_refuse(ctx, &err);
     }
 
     ctx->admitted = 1;

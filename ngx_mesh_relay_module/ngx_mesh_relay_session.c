@@ -17,7 +17,6 @@
 
 typedef struct {
     pocket_error_id_e   err;
-    int64_t             remaining;
     unsigned            claimed:1;
     unsigned            ahead:1;
 } ngx_mesh_relay_verdict_t;
@@ -133,7 +132,7 @@ ngx_mesh_relay_session_parse(ngx_mesh_relay_main_conf_t *mcf, ngx_str_t *id,
 ngx_mesh_relay_admit_e
 ngx_mesh_relay_session_admit(ngx_mesh_relay_main_conf_t *mcf,
     ngx_mesh_relay_session_key_t *key, u_char *proof_hash,
-    ngx_mesh_relay_session_info_t *info, ngx_pool_t *pool)
+    pocket_error_t *err, ngx_pool_t *pool)
 {
     pocket_alloc_t             a;
     ngx_mesh_relay_zone_t     *zone;
@@ -142,18 +141,13 @@ ngx_mesh_relay_session_admit(ngx_mesh_relay_main_conf_t *mcf,
 
     zone = ngx_mesh_relay_zone(mcf);
 
-    ngx_memzero(info, sizeof(ngx_mesh_relay_session_info_t));
     ngx_memzero(&verdict, sizeof(ngx_mesh_relay_verdict_t));
-
-    verdict.remaining = POCKET_SESSION_NO_COUNT;
 
     ngx_shmtx_lock(&zone->shpool->mutex);
 
     rc = ngx_mesh_relay_session_judge(mcf, key, proof_hash, &verdict);
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
-
-    info->remaining = verdict.remaining;
 
     if (zone->sh->full) {
         ngx_mesh_relay_zone_warn(zone);
@@ -167,21 +161,14 @@ ngx_mesh_relay_session_admit(ngx_mesh_relay_main_conf_t *mcf,
         ngx_mesh_relay_node_want_check(mcf, key->servicer->node);
     }
 
-    if (rc == NGX_MESH_RELAY_ADMIT_REFUSE) {
+    if (verdict.err == POCKET_ERR_SESSION) {
+        ngx_mesh_relay_allocator(pool, &a);
 
-        if (verdict.err == POCKET_ERR_SESSION) {
-            ngx_mesh_relay_allocator(pool, &a);
+        (void) pocket_error_set_reason(err, verdict.err,
+                                       &ngx_mesh_relay_session_full, &a);
 
-            (void) pocket_error_set_reason(&info->error, verdict.err,
-                                           &ngx_mesh_relay_session_full, &a);
-
-        } else {
-            pocket_error_set(&info->error, verdict.err);
-        }
-
-        if (pocket_error_def(verdict.err)->dispatch) {
-            ngx_mesh_relay_session_dispatch(mcf, key, pool, &info->dispatch);
-        }
+    } else {
+        pocket_error_set(err, verdict.err);
     }
 
     return rc;
@@ -241,7 +228,6 @@ ngx_mesh_relay_session_judge(ngx_mesh_relay_main_conf_t *mcf,
     ss->node = node;
 
     verdict->claimed = ngx_mesh_relay_session_ask(mcf, ss);
-    verdict->remaining = pocket_session_left(&ss->machine);
 
     /* the machine knows those recorded, these are on their way there */
 

@@ -42,15 +42,8 @@ typedef struct {
 typedef enum {
     NGX_MESH_RELAY_ADMIT_SERVE = 0,       /* execute it; ends by _done */
     NGX_MESH_RELAY_ADMIT_WAIT,            /* ask again when validated */
-    NGX_MESH_RELAY_ADMIT_REFUSE           /* with the error given */
+    NGX_MESH_RELAY_ADMIT_REFUSE           /* with *err */
 } ngx_mesh_relay_admit_e;
-
-
-typedef struct {
-    pocket_error_t              error;    /* of a refusal; texts in pool */
-    ngx_str_t                   dispatch; /* copy in pool; empty: unknown */
-    int64_t                     remaining;/* -1: no count */
-} ngx_mesh_relay_session_info_t;
 
 
 /*
@@ -83,8 +76,7 @@ ngx_int_t ngx_mesh_relay_session_parse(ngx_mesh_relay_main_conf_t *mcf,
  */
 ngx_mesh_relay_admit_e ngx_mesh_relay_session_admit(
     ngx_mesh_relay_main_conf_t *mcf, ngx_mesh_relay_session_key_t *key,
-    u_char *proof_hash, ngx_mesh_relay_session_info_t *info,
-    ngx_pool_t *pool);
+    u_char *proof_hash, pocket_error_t *err, ngx_pool_t *pool);
 
 /*
  * The relay was recorded (recorded = 1; remaining as Redis gave it, -1: no
