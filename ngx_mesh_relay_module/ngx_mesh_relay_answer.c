@@ -5,6 +5,7 @@
 
 
 #include "ngx_mesh_relay_answer.h"
+#include "ngx_mesh_relay_idle.h"
 #include "pocket_response.h"
 
 
@@ -39,13 +40,19 @@ ngx_mesh_relay_send(ngx_http_request_t *r, ngx_uint_t status,
     ngx_int_t     rc;
     ngx_chain_t  *cl;
 
+    if (ngx_mesh_relay_idle_spare(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     r->headers_out.status = status;
     r->headers_out.content_length_n = size;
-    r->headers_out.content_type = ngx_mesh_relay_types[type];
-    r->headers_out.content_type_len = ngx_mesh_relay_types[type].len;
-    r->headers_out.content_type_lowcase = NULL;
 
-    if (size == 0) {
+    if (size) {
+        r->headers_out.content_type = ngx_mesh_relay_types[type];
+        r->headers_out.content_type_len = ngx_mesh_relay_types[type].len;
+        r->headers_out.content_type_lowcase = NULL;
+
+    } else {
         r->header_only = 1;
     }
 
@@ -187,7 +194,7 @@ ngx_mesh_relay_method(ngx_http_request_t *r, ngx_uint_t mask,
     static ngx_str_t  nothing = ngx_null_string;
 
     if (r->method & mask) {
-        return NGX_OK;
+        return NGX_DECLINED;
     }
 
     rc = ngx_http_discard_request_body(r);

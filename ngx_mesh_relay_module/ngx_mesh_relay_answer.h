@@ -55,9 +55,9 @@ ngx_int_t ngx_mesh_relay_header(ngx_http_request_t *r, const char *name,
     const char *value);
 
 /*
- * What every location does before its own work: the body is discarded,
- * OPTIONS answered with 200, other methods than mask's with 405.  NGX_OK:
- * go on; else the handler's return code.
+ * What every location does before its own work: OPTIONS is answered with
+ * 200, other methods than mask's with 405, their body discarded.
+ * NGX_DECLINED: go on; else the handler's return code.
  */
 ngx_int_t ngx_mesh_relay_method(ngx_http_request_t *r, ngx_uint_t mask,
     const char *allow);

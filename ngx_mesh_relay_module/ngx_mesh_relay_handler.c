@@ -111,7 +111,7 @@ ngx_mesh_relay_handler(ngx_http_request_t *r)
     }
 
     rc = ngx_mesh_relay_method(r, NGX_HTTP_POST, NGX_MESH_RELAY_ALLOW_POST);
-    if (rc != NGX_OK) {
+    if (rc != NGX_DECLINED) {
         return rc;
     }
 

@@ -7,6 +7,7 @@
 #include "ngx_mesh_relay.h"
 #include "ngx_mesh_relay_conf.h"
 #include "ngx_mesh_relay_handler.h"
+#include "ngx_mesh_relay_idle.h"
 #include "ngx_mesh_relay_shm.h"
 #include "ngx_mesh_relay_store.h"
 #include "ngx_mesh_relay_verdict.h"
@@ -312,6 +313,7 @@ ngx_mesh_relay_init_process(ngx_cycle_t *cycle)
     }
 
     mesh_secret_relock(cycle->pool, cycle->log);
+    ngx_mesh_relay_idle_init(cycle);
 
     if (ngx_mesh_relay_verdict_init(cycle, mcf) != NGX_OK
         || mesh_http_start(cycle, mcf->node_http) != NGX_OK

@@ -109,7 +109,7 @@ ngx_mesh_relay_private_handler(ngx_http_request_t *r)
 
     if (ep->name.len) {
         rc = ngx_mesh_relay_method(r, ep->method, ep->allow);
-        if (rc != NGX_OK) {
+        if (rc != NGX_DECLINED) {
             return rc;
         }
     }

@@ -33,6 +33,13 @@ static ngx_int_t ngx_mesh_relay_sim_refuse(ngx_mesh_relay_sim_t *sim,
     u_char *text, size_t len);
 
 
+/* code 46 is told here only, and in this form */
+
+static u_char  ngx_mesh_relay_sim_not_hosted[] =
+    "ERROR:\nCodespace: pocketcore\nCode: 46\n"
+    "Message: \"the blockchain requested is not hosted\"\n";
+
+
 ngx_int_t
 ngx_mesh_relay_simulate_handler(ngx_http_request_t *r)
 {
@@ -44,7 +51,7 @@ ngx_mesh_relay_simulate_handler(ngx_http_request_t *r)
     }
 
     rc = ngx_mesh_relay_method(r, NGX_HTTP_POST, NGX_MESH_RELAY_ALLOW_POST);
-    if (rc != NGX_OK) {
+    if (rc != NGX_DECLINED) {
         return rc;
     }
 
@@ -133,9 +140,8 @@ ngx_mesh_relay_sim_chain(ngx_mesh_relay_sim_t *sim)
     sim->exec.chain = ngx_mesh_relay_chain_find(mcf, r, &id);
 
     if (sim->exec.chain == NULL) {
-        pocket_error_set(&err, POCKET_ERR_CHAIN_NOT_HOSTED);
-        return ngx_mesh_relay_sim_refuse(sim, err.message.data,
-                                         err.message.len);
+        return ngx_mesh_relay_sim_refuse(sim, ngx_mesh_relay_sim_not_hosted,
+                                   sizeof(ngx_mesh_relay_sim_not_hosted) - 1);
     }
 
     agent.data = mcf->user_agent.data;
@@ -219,9 +225,10 @@ ngx_mesh_relay_sim_write_handler(ngx_http_request_t *r)
 static ngx_int_t
 ngx_mesh_relay_sim_answer(ngx_mesh_relay_sim_t *sim)
 {
-    ngx_str_t       text;
-    pocket_str_t    answer, body;
-    pocket_error_t  err;
+    ngx_str_t                   text;
+    pocket_str_t                answer, sorted, body;
+    pocket_error_t              err;
+    ngx_mesh_relay_loc_conf_t  *lcf;
 
     if (sim->exec.outcome != NGX_MESH_RELAY_CHAIN_ANSWERED) {
         ngx_mesh_relay_execute_error(&sim->exec, &sim->body.payload, &err,
@@ -234,7 +241,18 @@ ngx_mesh_relay_sim_answer(ngx_mesh_relay_sim_t *sim)
     answer.data = sim->answer;
     answer.len = sim->len;
 
-    if (pocket_response_sim(&answer, &body, &sim->alloc) != POCKET_OK) {
+    lcf = ngx_http_get_module_loc_conf(sim->request, ngx_mesh_relay_module);
+
+    sorted = answer;
+
+    if (lcf->sort
+        && pocket_response_sort(&answer, &sorted, &sim->alloc)
+           == POCKET_ERROR)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (pocket_response_sim(&sorted, &body, &sim->alloc) != POCKET_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
