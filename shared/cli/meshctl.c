@@ -33,6 +33,7 @@ static const ctl_command_t  ctl_commands[] = {
     { "relay", ctl_relay, "sign and send one relay, verify the answer" },
     { "convert", ctl_convert,
       "print the nginx.conf for a mesh client's config.json" },
+    { "ledger", ctl_ledger, "show what became of the relays" },
     { "help", ctl_help, "explain a command" },
     { "version", ctl_version, "print the version" },
     { NULL, NULL, NULL }
