@@ -137,12 +137,7 @@ EOF
 sub nginx {
     my ($self, @args) = @_;
     my $nginx = $ENV{TEST_NGINX_BINARY} || 'nginx';
-    my @valgrind = $ENV{TEST_NGINX_USE_VALGRIND}
-        ? ('valgrind', '-q', '--trace-children=yes', '--error-exitcode=99',
-           "--log-file=$self->{dir}/valgrind.%p",
-           map { "--suppressions=$_" }
-               grep { -e } "$FindBin::Bin/lib/valgrind.suppress")
-        : ();
+    my @valgrind = $ENV{TEST_NGINX_USE_VALGRIND} ? ('valgrind', '-q') : ();
     my $pid = fork // die "fork: $!";
     if (!$pid) {
         open STDERR, '>', "$self->{dir}/stderr";
@@ -262,18 +257,13 @@ sub chain_calls {
     return scalar(() = <$f>);
 }
 
-# lines that no test may leave, and what valgrind or a sanitizer found
+# lines that no test may leave
 
 sub alarms {
     my ($self) = @_;
-    my @found = grep {
+    return grep {
         !(/worker process (\d+) exited on signal 9/ && $self->{killed}{$1})
     } $self->logged('\[(alert|emerg|crit)\]');
-    for (glob "$self->{dir}/valgrind.*") {
-        open my $f, '<', $_;
-        push @found, <$f>;
-    }
-    return @found;
 }
 
 sub request {
