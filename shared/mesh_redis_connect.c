@@ -654,7 +654,10 @@ static void
 mesh_redis_keep_id(ngx_str_t *id, ngx_str_t *value)
 {
     id->len = ngx_min(value->len, MESH_REDIS_ID_LEN);
-    ngx_memcpy(id->data, value->data, id->len);
+
+    if (id->len) {
+        ngx_memcpy(id->data, value->data, id->len);
+    }
 }
 
 

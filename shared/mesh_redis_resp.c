@@ -406,7 +406,11 @@ mesh_redis_resp_strings(u_char *p, ngx_uint_t argc, ngx_str_t *argv)
 
     for (i = 0; i < argc; i++) {
         p = mesh_redis_resp_number(p, '$', argv[i].len);
-        p = ngx_cpymem(p, argv[i].data, argv[i].len);
+
+        if (argv[i].len) {
+            p = ngx_cpymem(p, argv[i].data, argv[i].len);
+        }
+
         *p++ = CR;
         *p++ = LF;
     }
