@@ -143,6 +143,7 @@ struct ngx_mesh_relay_main_conf_s {
     /* per worker, set by init_process */
     ngx_mesh_relay_validator_t   *validator;
     ngx_mesh_relay_notify_t      *notify;
+    ngx_msec_t                    started;
     pocket_hash_t                *hash;
     pocket_aat_cache_t           *aats;
     mesh_redis_t                 *redis;        /* commands */

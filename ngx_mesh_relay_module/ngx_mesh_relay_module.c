@@ -312,6 +312,8 @@ ngx_mesh_relay_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
+    mcf->started = ngx_current_msec;
+
     mesh_secret_relock(cycle->pool, cycle->log);
     ngx_mesh_relay_idle_init(cycle);
 
