@@ -29,7 +29,7 @@ static const ctl_command_t *ctl_find(const char *name);
 
 
 static const ctl_command_t  ctl_commands[] = {
-    { "keys", ctl_keys, "check a file of servicers' keys" },
+    { "keys", ctl_keys, "check or make files of keys" },
     { "relay", ctl_relay, "sign and send one relay, verify the answer" },
     { "convert", ctl_convert,
       "print the nginx.conf for a mesh client's config.json" },

@@ -9,12 +9,17 @@
 #include <string.h>
 
 #include "demo_chain.h"
+#include "demo_listen.h"
 #include "demo_node.h"
+
+
+static int demo_port(void);
 
 
 static const char  demo_usage[] =
 "usage: meshdemo chain [--listen ADDRESS] [--latency MS] [--size BYTES]\n"
 "       meshdemo node [--listen ADDRESS] [--token-file FILE] [OPTION...]\n"
+"       meshdemo port\n"
 "\n"
 "ADDRESS is HOST:PORT (default 127.0.0.1:0, any free port) or unix:PATH.\n"
 "Either prints \"ready URL\" once it serves, and ends by SIGTERM.\n"
@@ -41,6 +46,8 @@ static const char  demo_usage[] =
 "                         (blocks per session and one)\n"
 "  --check-signatures     of tokens and clients too\n"
 "\n"
+"port prints a port of 127.0.0.1 that is free.\n"
+"\n"
 "GET /_demo/claims tells what it would claim, GET /_demo/stats what it has\n"
 "answered.  GET /_demo/set?NAME=VALUE&... changes height (also +N), block_time,\n"
 "allowance, starting, catching_up, forget=1 (all evidence); with path=relay,\n"
@@ -62,6 +69,10 @@ main(int argc, char **argv)
             return demo_node_main(argc - 1, argv + 1);
         }
 
+        if (strcmp(argv[1], "port") == 0) {
+            return demo_port();
+        }
+
         if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0) {
             fputs(demo_usage, stdout);
             return 0;
@@ -71,4 +82,21 @@ main(int argc, char **argv)
     fputs(demo_usage, stderr);
 
     return 2;
+}
+
+
+static int
+demo_port(void)
+{
+    demo_listen_t  l;
+
+    if (demo_listen(&l, "127.0.0.1:0") != 0) {
+        return 1;
+    }
+
+    puts(strrchr(l.url, ':') + 1);
+
+    demo_listen_close(&l);
+
+    return 0;
 }
