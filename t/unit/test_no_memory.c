@@ -7,7 +7,10 @@
 
 
 #include "pocket_error.h"
+#include "pocket_files.h"
+#include "pocket_hash.h"
 #include "pocket_node.h"
+#include "pocket_relay.h"
 #include "pocket_request.h"
 #include "pocket_response.h"
 
@@ -311,9 +314,128 @@ test_failure(pocket_alloc_t *a)
 }
 
 
+static int
+test_relay(pocket_alloc_t *a)
+{
+    pocket_str_t    body;
+    pocket_error_t  err;
+    pocket_relay_t  relay;
+
+    body = test_str("{\"payload\":{\"data\":\"\\u003c\",\"headers\":{"
+                    "\"a\":\"1\",\"b\":\"2\",\"c\":\"3\",\"d\":\"4\","
+                    "\"e\":\"5\",\"f\":\"6\",\"g\":\"7\",\"h\":\"8\","
+                    "\"i\":\"9\"}},\"m\\u0065ta\":{\"block_height\":1}}");
+
+    return pocket_relay_decode(&body, &relay, &err, a);
+}
+
+
+static int
+test_sim_decode(pocket_alloc_t *a)
+{
+    pocket_sim_t    sim;
+    pocket_str_t    body;
+    pocket_error_t  err;
+
+    body = test_str("{\"relay_network_id\":\"\\u0030\","
+                    "\"payload\":{\"headers\":{\"a\":\"1\"}}}");
+
+    return pocket_sim_decode(&body, &sim, &err, a);
+}
+
+
+static int
+test_session_request(pocket_alloc_t *a)
+{
+    pocket_str_t              body;
+    pocket_session_request_t  rq = { 0 };
+
+    rq.chain = test_str("0021");
+    rq.app_pub_key = test_str("a");
+    rq.servicer_pub_key = test_str("b");
+
+    return pocket_session_request_body(&rq, &body, a);
+}
+
+
+static int
+test_check_request(pocket_alloc_t *a)
+{
+    pocket_str_t  body, chain;
+
+    chain = test_str("0021");
+
+    return pocket_check_request_body(NULL, 0, &chain, 1, &body, a);
+}
+
+
+/* the key of RFC 8032, section 7.1, test 1 */
+
+static int
+test_keys(pocket_alloc_t *a)
+{
+    pocket_str_t         text;
+    pocket_file_keys_t   keys;
+    pocket_file_error_t  err;
+
+    text = test_str("[{\"name\":\"\\u006e\",\"url\":\"http:\\/\\/a\","
+                    "\"keys\":[\"9d61b19deffd5a60ba844af492ec2cc44449c569"
+                    "7b326919703bac031cae7f60d75a980182b10ab7d54bfed3c964073a"
+                    "0ee172f3daa62325af021a68f707511a\"]}]");
+
+    return pocket_file_keys(&text, &keys, &err, a, a);
+}
+
+
+static int
+test_chains(pocket_alloc_t *a)
+{
+    pocket_str_t          text;
+    pocket_file_error_t   err;
+    pocket_file_chains_t  chains;
+
+    text = test_str("[{\"id\":\"0021\",\"url\":\"http:\\/\\/a\"}]");
+
+    return pocket_file_chains(&text, &chains, &err, a);
+}
+
+
+static int
+test_auth(pocket_alloc_t *a)
+{
+    pocket_str_t         text, token;
+    pocket_file_error_t  err;
+
+    text = test_str("{\"Value\":\"a\\u0062\"}");
+
+    return pocket_file_auth(&text, &token, &err, a);
+}
+
+
+static int
+test_names(pocket_alloc_t *a)
+{
+    pocket_str_t         text;
+    pocket_file_error_t  err;
+    pocket_file_names_t  names;
+
+    text = test_str("{\"0021\":\"\\u0041\",\"0009\":{\"label\":\"\\u0042\"}}");
+
+    return pocket_file_names(&text, &names, &err, a);
+}
+
+
 int
 main(void)
 {
+    test_fail("relay", test_relay, POCKET_OK);
+    test_fail("sim_decode", test_sim_decode, POCKET_OK);
+    test_fail("session_request", test_session_request, POCKET_OK);
+    test_fail("check_request", test_check_request, POCKET_OK);
+    test_fail("keys", test_keys, POCKET_OK);
+    test_fail("chains", test_chains, POCKET_OK);
+    test_fail("auth", test_auth, POCKET_OK);
+    test_fail("names", test_names, POCKET_OK);
     test_fail("reason", test_reason, POCKET_OK);
     test_fail("check", test_check, 1);
     test_fail("session", test_session, POCKET_OK);
