@@ -89,7 +89,7 @@ static const char  ctl_convert_usage[] =
 "  --listen ADDRESS      instead of rpc_port\n"
 "  --region NAME         mesh_region\n"
 "  --workers N           worker_processes (auto)\n"
-"  --user NAME           whom nginx's workers run as\n"
+"  --user NAME           whom nginx's workers run as, and the group\n"
 "  --resolver ADDRESS    DNS server for names in the files\n"
 "  --rundir DIR          for pid, logs and temporary files\n"
 "  --modules DIR         where ngx_mesh_relay_module.so is (modules)\n"
