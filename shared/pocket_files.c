@@ -74,6 +74,8 @@ static int pocket_file_text(pocket_file_ctx_t *ctx, size_t n,
 static int pocket_file_node(pocket_file_ctx_t *ctx, size_t n,
     const pocket_str_t *url, const pocket_str_t *name, size_t *node);
 static int pocket_file_host(const pocket_str_t *url, pocket_str_t *host);
+static int pocket_file_host_error(pocket_file_ctx_t *ctx, size_t n,
+    const pocket_str_t *url);
 static int pocket_file_key(pocket_file_ctx_t *ctx, size_t n, size_t k,
     const pocket_json_value_t *value, size_t node);
 static pocket_key_error_e pocket_file_key_read(
@@ -433,10 +435,7 @@ pocket_file_node(pocket_file_ctx_t *ctx, size_t n, const pocket_str_t *url,
     out = ctx->out;
 
     if (pocket_file_host(url, &host) != POCKET_OK) {
-        return pocket_file_fail(ctx->err, POCKET_FILE_SHAPE,
-                                "entry %zu: the url of its node is missing or "
-                                "has no host: \"%.*s\"", n,
-                                (int) url->len, (char *) url->data);
+        return pocket_file_host_error(ctx, n, url);
     }
 
     for (i = 0; i < out->nnodes; i++) {
@@ -514,6 +513,31 @@ pocket_file_host(const pocket_str_t *url, pocket_str_t *host)
     }
 
     return host->len ? POCKET_OK : POCKET_ERROR;
+}
+
+
+/* the url is shown, unless there may be a password in it */
+
+static int
+pocket_file_host_error(pocket_file_ctx_t *ctx, size_t n,
+    const pocket_str_t *url)
+{
+    if (url->len == 0) {
+        return pocket_file_fail(ctx->err, POCKET_FILE_SHAPE,
+                                "entry %zu: the url of its node is missing",
+                                n);
+    }
+
+    if (memchr(url->data, '@', url->len)) {
+        return pocket_file_fail(ctx->err, POCKET_FILE_SHAPE,
+                                "entry %zu: the url of its node has no host",
+                                n);
+    }
+
+    return pocket_file_fail(ctx->err, POCKET_FILE_SHAPE,
+                            "entry %zu: the url of its node has no host: "
+                            "\"%.*s\"", n, (int) url->len,
+                            (char *) url->data);
 }
 
 

@@ -25,7 +25,6 @@ static int pocket_hash_text_end(pocket_hash_t *h, pocket_text_t *t,
 static void pocket_hash_sink(void *data, const unsigned char *p, size_t len);
 static void pocket_hash_list_text(pocket_text_t *t, const pocket_str_t *s,
     size_t n);
-static void pocket_hash_copy(void *data, const unsigned char *p, size_t len);
 
 
 pocket_hash_t *
@@ -360,7 +359,7 @@ pocket_session_request_body(const pocket_session_request_t *rq,
 
     body->data = p;
 
-    pocket_text_init(&t, buf, sizeof(buf), pocket_hash_copy, &p);
+    pocket_text_init(&t, buf, sizeof(buf), pocket_text_copy, &p);
     pocket_session_request_text(&t, rq);
     (void) pocket_text_end(&t);
 
@@ -387,19 +386,9 @@ pocket_check_request_body(const pocket_str_t *servicers, size_t nservicers,
 
     body->data = p;
 
-    pocket_text_init(&t, buf, sizeof(buf), pocket_hash_copy, &p);
+    pocket_text_init(&t, buf, sizeof(buf), pocket_text_copy, &p);
     pocket_check_request_text(&t, servicers, nservicers, chains, nchains);
     (void) pocket_text_end(&t);
 
     return POCKET_OK;
-}
-
-
-static void
-pocket_hash_copy(void *data, const unsigned char *p, size_t len)
-{
-    unsigned char **dst = data;
-
-    memcpy(*dst, p, len);
-    *dst += len;
 }

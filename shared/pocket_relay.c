@@ -27,7 +27,6 @@ static void pocket_relay_merge(pocket_header_t *dst,
     const pocket_header_t *src, size_t n, size_t width);
 static int pocket_relay_header_cmp(const pocket_header_t *one,
     const pocket_header_t *two);
-static void pocket_relay_copy(void *data, const unsigned char *p, size_t len);
 static void pocket_relay_payload_text(pocket_text_t *t,
     const pocket_payload_t *payload);
 static void pocket_relay_meta_text(pocket_text_t *t,
@@ -325,21 +324,11 @@ pocket_relay_write(unsigned char *dst, const pocket_relay_t *relay)
     pocket_text_t  t;
     unsigned char  buf[POCKET_TEXT_SIZE];
 
-    pocket_text_init(&t, buf, sizeof(buf), pocket_relay_copy, &dst);
+    pocket_text_init(&t, buf, sizeof(buf), pocket_text_copy, &dst);
     pocket_relay_text(&t, relay);
     (void) pocket_text_end(&t);
 
     return dst;
-}
-
-
-static void
-pocket_relay_copy(void *data, const unsigned char *p, size_t len)
-{
-    unsigned char **dst = data;
-
-    memcpy(*dst, p, len);
-    *dst += len;
 }
 
 

@@ -52,6 +52,16 @@ pocket_text_flush(pocket_text_t *t)
 
 
 void
+pocket_text_copy(void *data, const unsigned char *p, size_t len)
+{
+    unsigned char **dst = data;
+
+    memcpy(*dst, p, len);
+    *dst += len;
+}
+
+
+void
 pocket_text_raw(pocket_text_t *t, const void *p, size_t len)
 {
     size_t                n;

@@ -48,6 +48,12 @@ void pocket_text_init(pocket_text_t *t, unsigned char *buf, size_t size,
 /* Flushes what is left, and gives the size of all the text in bytes. */
 size_t pocket_text_end(pocket_text_t *t);
 
+/*
+ * A flush for memory that is large enough: data is an unsigned char **, the
+ * place to write to, which is moved on.
+ */
+void pocket_text_copy(void *data, const unsigned char *p, size_t len);
+
 void pocket_text_raw(pocket_text_t *t, const void *p, size_t len);
 
 /* a string with its quotes, canonically escaped */

@@ -225,13 +225,8 @@ pocket_validate_height(pocket_validate_ctx_t *ctx)
 
     s = ctx->relay->proof.session_block_height;
 
-    if (s < 1
-        || pocket_session_admit(ctx->node, s) == POCKET_HEIGHT_REFUSE)
-    {
-        return POCKET_ERR_BLOCK_HEIGHT;
-    }
-
-    return POCKET_ERR_NONE;
+    return (pocket_session_admit(ctx->node, s) == POCKET_HEIGHT_REFUSE)
+           ? POCKET_ERR_BLOCK_HEIGHT : POCKET_ERR_NONE;
 }
 
 

@@ -111,7 +111,9 @@ static int
 vector_verdict(vector_case_t *c, vector_edge_t *edge,
     const pocket_validate_t *checks, pocket_error_t *err)
 {
+    size_t                 len;
     pocket_str_t           body;
+    unsigned char          signature[POCKET_SIG_LEN];
     pocket_relay_t         relay;
     pocket_relay_hashes_t  hashes;
 
@@ -121,6 +123,15 @@ vector_verdict(vector_case_t *c, vector_edge_t *edge,
         || pocket_validate_static(checks, &relay, &hashes, err) != POCKET_OK)
     {
         return POCKET_ERROR;
+    }
+
+    if (checks->aats
+        && (pocket_hex_decode(&relay.proof.aat.signature, signature,
+                              POCKET_SIG_LEN, &len)
+            != POCKET_OK
+            || !pocket_aat_cache_find(checks->aats, hashes.aat, signature)))
+    {
+        vector_fail(c, "a good AAT was not kept");
     }
 
     return vector_session_verdict(c, edge, &relay, &hashes, err);
