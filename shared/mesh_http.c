@@ -7,11 +7,6 @@
 #include "mesh_http_core.h"
 
 
-/* reads in a row, before others have their turn */
-
-#define MESH_HTTP_READS    16
-
-
 typedef struct {
     const char       *name;
     const char       *action;
@@ -428,7 +423,6 @@ mesh_http_read(mesh_http_exchange_t *ex)
 {
     ssize_t            n;
     ngx_buf_t         *b;
-    ngx_uint_t         i;
     ngx_event_t       *rev;
     ngx_connection_t  *c;
 
@@ -436,12 +430,13 @@ mesh_http_read(mesh_http_exchange_t *ex)
     rev = c->read;
     b = &ex->reader.buf;
 
-    for (i = 0; i < MESH_HTTP_READS; i++) {
+    /* core ends "ready" once what was there at first is read */
 
+    do {
         n = c->recv(c, b->last, b->end - b->last);
 
         if (n == NGX_AGAIN) {
-            goto wait;
+            break;
         }
 
         if (n == NGX_ERROR || n == 0) {
@@ -453,16 +448,7 @@ mesh_http_read(mesh_http_exchange_t *ex)
             return;
         }
 
-        if (!rev->ready) {
-            goto wait;
-        }
-    }
-
-    ngx_post_event(rev, &ngx_posted_next_events);
-
-    return;
-
-wait:
+    } while (rev->ready);
 
     if (ngx_handle_read_event(rev, 0) != NGX_OK) {
         mesh_http_finish(ex, MESH_HTTP_INTERNAL, "no read event");

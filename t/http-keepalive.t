@@ -193,7 +193,20 @@ ok read status:200 sent:1 reused:0 retried:0 body:n:1
 
 
 
-=== TEST 13: Connection: close
+=== TEST 13: nor costs a try
+--- config
+    location /t {
+        mesh_test_http http://127.0.0.1:$TEST_NGINX_PEER/lie repeat=3
+                       pause=50ms;
+    }
+--- response_body
+ok read status:200 sent:1 reused:0 retried:0 body:n:1
+ok read status:200 sent:1 reused:0 retried:0 body:n:1
+ok read status:200 sent:1 reused:0 retried:0 body:n:1
+
+
+
+=== TEST 14: Connection: close
 --- config
     location /t {
         mesh_test_http http://127.0.0.1:$TEST_NGINX_PEER/close repeat=2;
@@ -204,7 +217,7 @@ ok read status:200 sent:1 reused:0 retried:0 body:n:1
 
 
 
-=== TEST 14: bytes behind an answer
+=== TEST 15: bytes behind an answer
 --- config
     location /t {
         mesh_test_http http://127.0.0.1:$TEST_NGINX_PEER/trailing repeat=2;
@@ -215,7 +228,7 @@ ok read status:200 sent:1 reused:0 retried:0 body:n:1
 
 
 
-=== TEST 15: an answer before the end of the request
+=== TEST 16: an answer before the end of the request
 --- config
     location /t {
         mesh_test_http http://127.0.0.1:$TEST_NGINX_PEER/early repeat=2

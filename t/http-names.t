@@ -19,13 +19,14 @@ add_block_preprocessor(sub {
 
     return if defined $block->must_die;
 
-    $block->set_value(no_error_log => "[alert]\n[emerg]\n[crit]");
+    $block->set_value(no_error_log =>
+        ($block->no_error_log // '') . "[alert]\n[emerg]\n[crit]");
     $block->set_value(request => 'GET /t');
 });
 
-# six blocks must not start
+# six blocks must not start, one looks for another line
 
-plan tests => repeat_each() * (blocks() * 5 - 6 * 3);
+plan tests => repeat_each() * (blocks() * 5 - 6 * 3 + 1);
 
 no_long_string();
 run_tests();
@@ -157,6 +158,8 @@ timeout resolve status:0 sent:0 reused:0 retried:0 within:1 reason:deadline has 
 --- response_body eval
 "canceled by us\n" x 3
 --- wait: 0.5
+--- no_error_log eval
+"connect to 127.0.0.1:$ENV{TEST_NGINX_PEER}\n"
 
 
 

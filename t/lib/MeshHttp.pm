@@ -186,7 +186,9 @@ my %faults = (
         my ($c) = @_;
         $c->syswrite("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
             . "0\r\n");
-        1 while $c->syswrite("X: y\r\n" x 1000);
+        # faster than it can be parsed
+        my $lines = "X: y\r\n" x 200000;
+        1 while $c->syswrite($lines);
         0;
     },
 
