@@ -4,7 +4,6 @@ SHELL      = /bin/bash
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 BUILD     ?= build
-NGINX     ?= nginx
 NGINX_SRC ?= /usr/share/nginx/src
 RUNDIR    ?= $(BUILD)/run
 PREFIX    ?= /usr/local
@@ -20,7 +19,7 @@ tree      := $(out)/nginx
 # a whole source tree gives the nginx to run, too; Debian's has no core
 ifneq ($(wildcard $(NGINX_SRC)/src/core/nginx.c),)
 binary    := objs/nginx
-NGINX     := $(tree)/$(binary)
+export NGINX_BINARY := $(tree)/$(binary)
 endif
 
 addons    := ngx_mesh_relay_module ngx_gateway_select_module
@@ -28,7 +27,7 @@ test_addon := $(wildcard t/lib/ngx_mesh_test_module)
 quiet     := $(if $(V),,-s)
 
 export BUILD := $(out)
-export NGINX NGINX_SRC RUNDIR SANITIZE
+export NGINX_SRC RUNDIR SANITIZE
 
 .SECONDARY:
 .PHONY: all modules test-module meshctl run stop test test-hup test-valgrind \
@@ -227,7 +226,7 @@ matrix:
 
 # Installing: where the installed nginx looks for modules and includes.
 
-nginx_path = $(shell $(NGINX) -V 2>&1 | tr ' ' '\n' | sed -n 's/^--$(1)=//p')
+nginx_path = $(shell $(or $(NGINX_BINARY),nginx) -V 2>&1 | tr ' ' '\n' | sed -n 's/^--$(1)=//p')
 modules_dir = $(or $(call nginx_path,modules-path),/usr/lib/nginx/modules)
 conf_dir    = $(or $(patsubst %/,%,$(dir $(call nginx_path,conf-path))),\
               /etc/nginx)

@@ -21,7 +21,7 @@ set -u
 here=$(cd "$(dirname "$0")/.." && pwd)
 rig=${LOCALNET:-$here/../shared/rigs/localnet}
 build=${BUILD:-$here/build}
-nginx=${NGINX:-nginx}
+nginx=${NGINX_BINARY:-nginx}
 
 skip() {
     echo "skipped: $1"
