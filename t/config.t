@@ -13,7 +13,7 @@ use Test::More;
 
 my $root = abs_path("$FindBin::Bin/..");
 my $build = $ENV{BUILD} || "$root/build";
-my $nginx = $ENV{TEST_NGINX_BINARY} || $ENV{NGINX} || 'nginx';
+my $nginx = $ENV{TEST_NGINX_BINARY} || 'nginx';
 my $ctl = "$build/meshctl";
 
 plan skip_all => "no $ctl" unless -x $ctl;
