@@ -70,7 +70,7 @@ _EOC_
     close $f;
     system($nginx, '-p', "$dir", '-c', "$dir/nginx.conf") == 0
         or BAIL_OUT("$nginx does not start");
-    return wait_for(sub { -s "$dir/nginx.pid" });
+    return wait_for(sub { -s "$dir/nginx.pid" && workers() });
 }
 
 sub wait_for {
