@@ -21,6 +21,8 @@ static ngx_int_t ngx_mesh_relay_execute_headers(ngx_http_request_t *sr,
 static ngx_uint_t ngx_mesh_relay_execute_method(ngx_str_t *name);
 static ngx_int_t ngx_mesh_relay_execute_done(ngx_http_request_t *sr,
     void *data, ngx_int_t rc);
+static void ngx_mesh_relay_execute_astray(ngx_http_request_t *sr,
+    ngx_mesh_relay_exec_t *exec);
 static ngx_int_t ngx_mesh_relay_header_filter(ngx_http_request_t *r);
 static ngx_int_t ngx_mesh_relay_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
@@ -74,6 +76,7 @@ ngx_mesh_relay_execute(ngx_http_request_t *r, ngx_mesh_relay_exec_t *exec)
     exec->began = 0;
     exec->complete = 0;
     exec->too_large = 0;
+    exec->asked = 0;
     exec->size = 0;
     exec->status = 0;
 
@@ -99,8 +102,6 @@ ngx_mesh_relay_execute(ngx_http_request_t *r, ngx_mesh_relay_exec_t *exec)
     }
 
     exec->sr = sr;
-
-    ngx_http_set_ctx(sr, exec, ngx_mesh_relay_module);
 
     /* a second call adds to what $upstream_* told of the first */
     sr->upstream_states = r->upstream_states;
@@ -269,6 +270,24 @@ ngx_mesh_relay_execute_method(ngx_str_t *name)
 
 
 /*
+ * Not by the module's context of the request: that is lost when the location
+ * redirects.
+ */
+
+ngx_mesh_relay_exec_t *
+ngx_mesh_relay_execute_of(ngx_http_request_t *r)
+{
+    if (r == r->main || r->post_subrequest == NULL
+        || r->post_subrequest->handler != ngx_mesh_relay_execute_done)
+    {
+        return NULL;
+    }
+
+    return r->post_subrequest->data;
+}
+
+
+/*
  * May run twice.  NGX_OK is returned whatever happened: any other code would
  * make nginx build an error page, or end the client's connection.
  */
@@ -287,7 +306,15 @@ ngx_mesh_relay_execute_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
     sr->parent->upstream_states = sr->upstream_states;
 
     if (exec->too_large) {
+
+        /* nginx takes a filter's failure for one of the client's connection */
+
+        sr->connection->error = 0;
+
         exec->outcome = NGX_MESH_RELAY_CHAIN_TOO_LARGE;
+
+    } else if (!exec->asked) {
+        ngx_mesh_relay_execute_astray(sr, exec);
 
     } else if (exec->complete) {
         exec->outcome = NGX_MESH_RELAY_CHAIN_ANSWERED;
@@ -303,6 +330,25 @@ ngx_mesh_relay_execute_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
     }
 
     return NGX_OK;
+}
+
+
+/* a page of this nginx must not be signed as the answer of a chain */
+
+static void
+ngx_mesh_relay_execute_astray(ngx_http_request_t *sr,
+    ngx_mesh_relay_exec_t *exec)
+{
+    ngx_mesh_relay_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(sr->parent, ngx_mesh_relay_module);
+
+    ngx_log_error(NGX_LOG_ERR, sr->connection->log, 0,
+                  "no chain was asked: location \"%V\" of "
+                  "\"mesh_relay_chain_location\" is not there, or makes no "
+                  "use of \"$mesh_relay_chain_url\"", &lcf->chain_location);
+
+    exec->outcome = NGX_MESH_RELAY_CHAIN_UNREACHED;
 }
 
 
@@ -391,13 +437,9 @@ ngx_mesh_relay_header_filter(ngx_http_request_t *r)
 {
     ngx_mesh_relay_exec_t  *exec;
 
-    if (r == r->main) {
-        return ngx_http_next_header_filter(r);
-    }
+    exec = ngx_mesh_relay_execute_of(r);
 
-    exec = ngx_http_get_module_ctx(r, ngx_mesh_relay_module);
-
-    if (exec == NULL || exec->sr != r) {
+    if (exec == NULL) {
         return ngx_http_next_header_filter(r);
     }
 
@@ -421,13 +463,9 @@ ngx_mesh_relay_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {
     ngx_mesh_relay_exec_t  *exec;
 
-    if (r == r->main) {
-        return ngx_http_next_body_filter(r, in);
-    }
+    exec = ngx_mesh_relay_execute_of(r);
 
-    exec = ngx_http_get_module_ctx(r, ngx_mesh_relay_module);
-
-    if (exec == NULL || exec->sr != r) {
+    if (exec == NULL) {
         return ngx_http_next_body_filter(r, in);
     }
 
@@ -460,6 +498,11 @@ ngx_mesh_relay_capture(ngx_mesh_relay_exec_t *exec, ngx_buf_t *b)
 
         exec->size += n;
         b->pos = b->last;
+
+    } else if (ngx_buf_size(b)) {
+        ngx_log_error(NGX_LOG_ALERT, exec->sr->connection->log, 0,
+                      "an answer of a chain is not in memory");
+        return NGX_ERROR;
     }
 
     if (b->last_in_chain || b->last_buf) {

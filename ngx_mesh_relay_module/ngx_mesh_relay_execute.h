@@ -48,6 +48,7 @@ struct ngx_mesh_relay_exec_s {
     ngx_str_t                        url;        /* of $mesh_relay_chain_url */
     ngx_http_request_t              *sr;
     unsigned                         done:1;
+    unsigned                         asked:1;    /* the url was taken */
     unsigned                         began:1;
     unsigned                         complete:1;
     unsigned                         too_large:1;
@@ -63,6 +64,9 @@ struct ngx_mesh_relay_exec_s {
 ngx_int_t ngx_mesh_relay_execute(ngx_http_request_t *r,
     ngx_mesh_relay_exec_t *exec);
 ngx_uint_t ngx_mesh_relay_execute_retry(ngx_mesh_relay_exec_t *exec);
+
+/* the call whose subrequest this is, or NULL */
+ngx_mesh_relay_exec_t *ngx_mesh_relay_execute_of(ngx_http_request_t *r);
 
 /* the error, of code 28, of a call that was not answered */
 void ngx_mesh_relay_execute_error(ngx_mesh_relay_exec_t *exec,

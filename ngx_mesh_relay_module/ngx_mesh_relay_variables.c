@@ -31,16 +31,21 @@ static void ngx_mesh_relay_host(ngx_str_t *authority,
     ngx_mesh_relay_var_e part, ngx_str_t *host);
 
 
+/* a subrequest shares its parent's values, but only it has a chain */
+
 static ngx_http_variable_t  ngx_mesh_relay_vars[] = {
 
     { ngx_string("mesh_relay_chain_url"), NULL,
-      ngx_mesh_relay_chain_variable, NGX_MESH_RELAY_VAR_URL, 0, 0 },
+      ngx_mesh_relay_chain_variable, NGX_MESH_RELAY_VAR_URL,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("mesh_relay_chain_host"), NULL,
-      ngx_mesh_relay_chain_variable, NGX_MESH_RELAY_VAR_HOST, 0, 0 },
+      ngx_mesh_relay_chain_variable, NGX_MESH_RELAY_VAR_HOST,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("mesh_relay_chain_name"), NULL,
-      ngx_mesh_relay_chain_variable, NGX_MESH_RELAY_VAR_NAME, 0, 0 },
+      ngx_mesh_relay_chain_variable, NGX_MESH_RELAY_VAR_NAME,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("mesh_relay_node_url"), NULL,
       ngx_mesh_relay_node_variable, NGX_MESH_RELAY_VAR_URL, 0, 0 },
@@ -86,17 +91,18 @@ ngx_mesh_relay_chain_variable(ngx_http_request_t *r,
     ngx_str_t               s, authority;
     ngx_mesh_relay_exec_t  *exec;
 
-    exec = (r == r->main)
-           ? NULL : ngx_http_get_module_ctx(r, ngx_mesh_relay_module);
+    exec = ngx_mesh_relay_execute_of(r);
 
     if (exec == NULL) {
         v->not_found = 1;
         return NGX_OK;
     }
 
-    s = exec->url;
+    if (data == NGX_MESH_RELAY_VAR_URL) {
+        exec->asked = 1;
+        s = exec->url;
 
-    if (data != NGX_MESH_RELAY_VAR_URL) {
+    } else {
         authority.len = exec->request.host.len;
         authority.data = exec->request.host.data;
 
