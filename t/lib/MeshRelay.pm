@@ -7,9 +7,11 @@ package MeshRelay;
 #   MeshRelay::public('servicer1'), MeshRelay::address('servicer1')
 #   MeshRelay::relay(height => 5, servicer => 'servicer1', entropy => 7)
 #   MeshRelay::relays(100, height => 5, ...)    # of 100 entropies
+#   MeshRelay::verify($relay, $answer)          # 1: the signature is right
 #
 # Names stand for keys: the same name is always the same key.  Other options
-# of a relay: app, client, chain, data, method, path, meta (block height).
+# of a relay: app, client, chain, data, method, path, headers (JSON text, keys
+# sorted), meta (block height).
 
 use strict;
 use warnings;
@@ -98,13 +100,14 @@ sub relays {
     my ($n, %o) = @_;
     %o = (app => 'app', client => 'client', servicer => 'servicer',
           chain => '0021', height => 1, method => 'POST', path => '',
+          headers => 'null',
           data => '{"jsonrpc":"2.0","id":1,"method":"eth_chainId"}',
           %o);
     $o{meta} //= $o{height};
 
     (my $data = $o{data}) =~ s/(["\\])/\\$1/g;
     my $payload = qq({"data":"$data","method":"$o{method}",)
-        . qq("path":"$o{path}","headers":null});
+        . qq("path":"$o{path}","headers":$o{headers}});
     my $meta = qq({"block_height":$o{meta}});
 
     my $text = qq({"payload":$payload,"meta":$meta});
@@ -125,6 +128,39 @@ sub relays {
         . qq("servicer_pub_key":"$servicer","blockchain":"$o{chain}",)
         . qq("aat":$aat->{text},"signature":")
         . sign($o{client}, $proof[$_]) . '"}}' } 0 .. $n - 1;
+}
+
+# The answer to a relay of these; it is hashed as it stands, which is right as
+# long as the chain's bytes were good UTF-8.
+
+sub verify {
+    my ($relay, $answer) = @_;
+    my ($text, $signature) = ($answer // '')
+        =~ /\A\{"response":"(.*)","signature":"([0-9a-f]{128})"\}\n\z/s
+        or return 0;
+    my %field = map { ($_ => ($relay =~ /"$_":"?([^",}]*)/)[0]) }
+                qw(request_hash entropy session_block_height servicer_pub_key
+                   blockchain);
+    my ($aat, $end) = $relay =~ /"aat":(\{.*?"signature":").*?("\})/;
+
+    my ($token) = hashes("$aat$end");
+    my ($proof) = hashes(qq({"entropy":$field{entropy},)
+        . qq("session_block_height":$field{session_block_height},)
+        . qq("servicer_pub_key":"$field{servicer_pub_key}",)
+        . qq("blockchain":"$field{blockchain}","signature":"",)
+        . qq("token":"$token","request_hash":"$field{request_hash}"}));
+    my ($hash) = hashes(qq({"signature":"","payload":"$text",)
+                        . qq("Proof":"$proof"}));
+
+    my $der = pack 'H*', "302a300506032b6570032100$field{servicer_pub_key}";
+    my $key = file("$dir/public", "-----BEGIN PUBLIC KEY-----\n"
+        . MIME::Base64::encode_base64($der) . "-----END PUBLIC KEY-----\n");
+    my $message = file("$dir/message", pack 'H*', $hash);
+    my $file = file("$dir/signature", pack 'H*', $signature);
+    my $out = qx{openssl pkeyutl -verify -rawin -pubin -inkey $key \\
+                 -in $message -sigfile $file 2>&1};
+
+    return $out =~ /Verified Successfully/ ? 1 : 0;
 }
 
 1;
