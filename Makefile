@@ -171,7 +171,7 @@ $(out)/fuzz_%: t/fuzz/fuzz_%.c $(pocket_sources:%=shared/%) \
 
 .PHONY: fuzz-run
 fuzz-run: $(fuzzers)
-	@$(if $(fuzz_left),echo "left out, NGINX_SRC=dir is to be a whole tree:" \
+	@$(if $(fuzz_left),echo "left out (NGINX_SRC=dir is to be a whole tree):" \
 	    $(fuzz_left))
 	@t/lib/fuzz $(FUZZ_SECONDS) $(fuzzers)
 
