@@ -123,15 +123,7 @@ ngx_mesh_relay_judge(ngx_mesh_relay_queue_t *queue,
         return 1;
 
     case NGX_DECLINED:
-
-        if (ngx_mesh_relay_queue_log(queue)) {
-            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                          "a relay of session \"%V\" was not delivered to "
-                          "full node \"%V\" before its claim",
-                          &entry->lane->sn.str, &queue->node->name);
-        }
-
-        ngx_mesh_relay_entry_done(queue, entry, NGX_MESH_RELAY_EXPIRED, 0);
+        ngx_mesh_relay_entry_expire(queue, entry);
         return 0;
 
     default:

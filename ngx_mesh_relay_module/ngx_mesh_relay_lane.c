@@ -19,6 +19,8 @@ static ngx_mesh_relay_lane_t *ngx_mesh_relay_lane_create(
 static void ngx_mesh_relay_lane_park(ngx_mesh_relay_lane_t *lane,
     ngx_mesh_relay_entry_id_t *id, ngx_msec_t wait);
 static void ngx_mesh_relay_lane_hold(ngx_mesh_relay_lane_t *lane);
+static ngx_uint_t ngx_mesh_relay_lane_expired(ngx_mesh_relay_lane_t *lane,
+    ngx_mesh_relay_entry_t *entry);
 static void ngx_mesh_relay_park_scan(ngx_mesh_relay_queue_t *queue,
     ngx_mesh_relay_entry_id_t *lowest);
 
@@ -202,12 +204,34 @@ ngx_mesh_relay_lane_hold(ngx_mesh_relay_lane_t *lane)
         q = ngx_queue_head(&lane->ready);
         entry = ngx_queue_data(q, ngx_mesh_relay_entry_t, link);
 
+        if (ngx_mesh_relay_lane_expired(lane, entry)) {
+            continue;
+        }
+
         if (ngx_mesh_relay_id_cmp(&entry->id, &lane->lowest) < 0) {
             lane->lowest = entry->id;
         }
 
         ngx_mesh_relay_entry_free(lane->queue, entry);
     }
+}
+
+
+/* windows close while a session waits, too */
+
+static ngx_uint_t
+ngx_mesh_relay_lane_expired(ngx_mesh_relay_lane_t *lane,
+    ngx_mesh_relay_entry_t *entry)
+{
+    if (ngx_mesh_relay_lane_deliverable(lane->queue, lane, entry->height)
+        != NGX_DECLINED)
+    {
+        return 0;
+    }
+
+    ngx_mesh_relay_entry_expire(lane->queue, entry);
+
+    return 1;
 }
 
 

@@ -292,6 +292,10 @@ void ngx_mesh_relay_entry_done(ngx_mesh_relay_queue_t *queue,
     ngx_mesh_relay_entry_t *entry, ngx_mesh_relay_outcome_e outcome,
     ngx_uint_t code);
 
+/* The same for one whose claim window is over; it is logged. */
+void ngx_mesh_relay_entry_expire(ngx_mesh_relay_queue_t *queue,
+    ngx_mesh_relay_entry_t *entry);
+
 /* Leaves the window and stays pending, or is settled: freed. */
 void ngx_mesh_relay_entry_free(ngx_mesh_relay_queue_t *queue,
     ngx_mesh_relay_entry_t *entry);

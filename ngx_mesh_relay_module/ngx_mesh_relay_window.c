@@ -482,6 +482,21 @@ ngx_mesh_relay_entry_done(ngx_mesh_relay_queue_t *queue,
 
 
 void
+ngx_mesh_relay_entry_expire(ngx_mesh_relay_queue_t *queue,
+    ngx_mesh_relay_entry_t *entry)
+{
+    if (ngx_mesh_relay_queue_log(queue)) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "a relay of session \"%V\" was not delivered to "
+                      "full node \"%V\" before its claim",
+                      &entry->lane->sn.str, &queue->node->name);
+    }
+
+    ngx_mesh_relay_entry_done(queue, entry, NGX_MESH_RELAY_EXPIRED, 0);
+}
+
+
+void
 ngx_mesh_relay_entry_free(ngx_mesh_relay_queue_t *queue,
     ngx_mesh_relay_entry_t *entry)
 {

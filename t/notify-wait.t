@@ -24,6 +24,7 @@ my $edge = MeshEdge->new(
     http => 'mesh_relay_node_check_interval 200ms;'
             . 'mesh_relay_retry_wait 200ms 400ms;'
             . 'mesh_relay_notify_window 8;'
+            . 'mesh_relay_notify_concurrency 2;'
             . 'mesh_relay_slot_lease 2s;',
 );
 
@@ -89,10 +90,13 @@ flows('first', 'other');
 
 {
     $node->set(relay => 26);
+    my $from = $node->stat('relay');
     is({ $edge->burst(relays(30, app => 'late', height => 9)) }->{200}, 30,
        'relays that the node does not take yet');
     Time::HiRes::sleep(2);
     is($ledger->sum('late')->{queued}, 30, 'they wait');
+    cmp_ok($node->stat('relay') - $from, '<', 100,
+           'and the node is not asked for each of them all the time');
     $node->set(relay => 'ok');
     ok($edge->wait_for(sub { $ledger->sum('late')->{delivered} == 30 }),
        'until it takes them');

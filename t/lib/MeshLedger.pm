@@ -4,7 +4,8 @@ package MeshLedger;
 # every moment.
 #
 #   my $ledger = MeshLedger->new($edge, $redis, 'node');
-#   $ledger->rows                     # as GET /v1/private/mesh/ledger gives it
+#   $ledger->rows                     # as GET /v1/private/mesh/ledger gives
+#                                     # them; waits for a worker with Redis
 #   $ledger->sum('app')               # of the sessions of an app; of all
 #   $ledger->id('app')                # id of the session of its first row
 #   $ledger->adds_up                  # rows and stream, in one call of Redis
@@ -25,9 +26,12 @@ sub new {
 
 sub rows {
     my ($self) = @_;
-    my ($status, $body) = $self->{edge}->send(undef, '/v1/private/mesh/ledger',
-                                            'Authorization: edge-token');
-    die "ledger: status $status: $body" if $status != 200;
+    my ($status, $body);
+    $self->{edge}->wait_for(sub {
+        ($status, $body) = $self->{edge}->send(undef,
+            '/v1/private/mesh/ledger', 'Authorization: edge-token');
+        return $status == 200;
+    }) or die "ledger: status $status: $body";
     return @{ JSON::PP::decode_json($body) };
 }
 
