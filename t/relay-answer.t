@@ -39,7 +39,7 @@ a client request body is buffered to a temporary file
 --- relay: data => 'x' x 20000
 --- raw_request eval
 ["POST /v1/client/relay HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
- . "Content-Length: LENGTH\r\n\r\n", "RELAY"]
+ . "Content-Length: <LENGTH>\r\n\r\n", "<RELAY>"]
 --- raw_request_middle_delay: 0.1
 --- answer
 {\"result\":\"0x21\"}
@@ -50,7 +50,7 @@ a client request body is buffered to a temporary file
 --- relay: data => '{}'
 --- raw_request eval
 "POST /v1/client/relay HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
-. "Transfer-Encoding: chunked\r\n\r\nHEXLENGTH\r\nRELAY\r\n0\r\n\r\n"
+. "Transfer-Encoding: chunked\r\n\r\n<HEXLENGTH>\r\n<RELAY>\r\n0\r\n\r\n"
 --- answer
 {\"result\":\"0x21\"}
 

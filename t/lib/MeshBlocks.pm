@@ -168,13 +168,13 @@ sub request {
         unless defined $block->request;
 }
 
-# RELAY, LENGTH and HEXLENGTH of a raw request
+# <RELAY>, <LENGTH> and <HEXLENGTH> of a raw request
 
 sub fill {
     my ($raw, $text) = @_;
     my %is = (RELAY => $text, LENGTH => length $text,
               HEXLENGTH => sprintf '%x', length $text);
-    $raw =~ s/\b(RELAY|LENGTH|HEXLENGTH)\b/$is{$1}/g;
+    $raw =~ s/<(RELAY|LENGTH|HEXLENGTH)>/$is{$1}/g;
     return $raw;
 }
 
@@ -182,6 +182,8 @@ sub expect {
     my ($self, $block) = @_;
 
     return unless defined($block->refused // $block->answer);
+
+    $block->set_value(recorded_before => $self->recorded);
 
     if (defined $block->refused) {
         my ($code, $message) = $block->refused =~ /\A(\d+) (.*?)\n?\z/s
@@ -211,13 +213,32 @@ sub get {
     return $body;
 }
 
-# for add_response_body_check(): the answer's text and its signature
+# relays recorded by all blocks until now
+
+sub recorded {
+    my ($self) = @_;
+    my $rows = $self->{redis}->command('HVALS', 'mesh:{node}:ledger');
+    my $sum = 0;
+    $sum += (split /,/, $_)[0] for ref $rows ? @$rows : ();
+    return $sum;
+}
+
+# for add_response_body_check(): what was recorded, the answer's text and its signature
 
 sub check {
     my ($self, $block, $body) = @_;
     my $name = $block->name;
 
+    return unless defined($block->refused // $block->answer);
+
+    my $recorded = $self->recorded - $block->recorded_before;
+
+    Test::More::is($recorded, 0, "$name - nothing is recorded")
+        if defined $block->refused;
+
     return unless defined $block->answer;
+
+    Test::More::is($recorded, 1, "$name - it is recorded");
 
     (my $answer = $block->answer) =~ s/\n\z//;
     my ($text) = ($body // '')
