@@ -233,6 +233,8 @@ ngx_mesh_relay_validate(ngx_mesh_relay_ctx_t *ctx)
     rc = ngx_mesh_relay_verdict(ctx->mcf, &ctx->relay, &ctx->hashes,
                                 &ctx->key, &err);
 
+    ngx_mesh_relay_session_id(&ctx->key, ctx->id);
+
     if (rc != NGX_OK) {
         if (err.id == POCKET_ERR_NODE_UNAVAILABLE
             && ngx_mesh_relay_starting(ctx))
@@ -243,8 +245,6 @@ ngx_mesh_relay_validate(ngx_mesh_relay_ctx_t *ctx)
 
         return ngx_mesh_relay_refuse(ctx, &err);
     }
-
-    ngx_mesh_relay_session_id(&ctx->key, ctx->id);
 
     ctx->waiting = 0;
     ctx->step = NGX_MESH_RELAY_ADMIT;

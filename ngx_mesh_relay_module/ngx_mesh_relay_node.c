@@ -495,10 +495,6 @@ ngx_mesh_relay_watch_good(ngx_mesh_relay_watch_t *watch,
 
     ngx_mesh_relay_store_node_set(watch->mcf, watch->node, &answer->status,
                                   ngx_time());
-
-    /* optimistic sessions may be due now, and those not verified before */
-
-    ngx_mesh_relay_validate_pending(watch->mcf);
 }
 
 
@@ -628,7 +624,6 @@ void
 ngx_mesh_relay_node_height(ngx_mesh_relay_main_conf_t *mcf,
     ngx_mesh_relay_node_t *node, int64_t height)
 {
-    ngx_uint_t                    grown;
     ngx_mesh_relay_zone_t        *zone;
     ngx_mesh_relay_node_state_t  *state;
 
@@ -637,19 +632,14 @@ ngx_mesh_relay_node_height(ngx_mesh_relay_main_conf_t *mcf,
 
     ngx_shmtx_lock(&zone->shpool->mutex);
 
-    grown = state->known
-            && height > state->status.height
-            && height <= NGX_MESH_RELAY_HEIGHT_MAX;
-
-    if (grown) {
+    if (state->known
+        && height > state->status.height
+        && height <= NGX_MESH_RELAY_HEIGHT_MAX)
+    {
         state->status.height = height;
     }
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
-
-    if (grown) {
-        ngx_mesh_relay_validate_pending(mcf);
-    }
 }
 
 

@@ -19,12 +19,12 @@ typedef struct {
     pocket_error_id_e   err;
     unsigned            claimed:1;
     unsigned            ahead:1;
-} ngx_mesh_relay_verdict_t;
+} ngx_mesh_relay_ruling_t;
 
 
 static ngx_mesh_relay_admit_e ngx_mesh_relay_session_judge(
     ngx_mesh_relay_main_conf_t *mcf, ngx_mesh_relay_session_key_t *key,
-    u_char *proof_hash, ngx_mesh_relay_verdict_t *verdict);
+    u_char *proof_hash, ngx_mesh_relay_ruling_t *ruling);
 static ngx_uint_t ngx_mesh_relay_session_ask(ngx_mesh_relay_main_conf_t *mcf,
     ngx_mesh_relay_session_t *ss);
 static ngx_mesh_relay_node_t *ngx_mesh_relay_session_node(
@@ -55,6 +55,14 @@ void
 ngx_mesh_relay_session_id(ngx_mesh_relay_session_key_t *key, u_char *buf)
 {
     u_char  *p;
+
+    if (key->servicer == NULL
+        || key->app.len != 2 * POCKET_PUBKEY_LEN
+        || key->chain.len > 2 * POCKET_CHAIN_LEN)
+    {
+        ngx_str_null(&key->id);
+        return;
+    }
 
     p = ngx_cpymem(buf, key->servicer->address, NGX_MESH_RELAY_ADDR_HEX_LEN);
     p = ngx_sprintf(p, ":%V:%V:%L", &key->app, &key->chain, key->height);
@@ -134,18 +142,18 @@ ngx_mesh_relay_session_admit(ngx_mesh_relay_main_conf_t *mcf,
     ngx_mesh_relay_session_key_t *key, u_char *proof_hash,
     pocket_error_t *err, ngx_pool_t *pool)
 {
-    pocket_alloc_t             a;
-    ngx_mesh_relay_zone_t     *zone;
-    ngx_mesh_relay_admit_e     rc;
-    ngx_mesh_relay_verdict_t   verdict;
+    pocket_alloc_t            a;
+    ngx_mesh_relay_zone_t    *zone;
+    ngx_mesh_relay_admit_e    rc;
+    ngx_mesh_relay_ruling_t   ruling;
 
     zone = ngx_mesh_relay_zone(mcf);
 
-    ngx_memzero(&verdict, sizeof(ngx_mesh_relay_verdict_t));
+    ngx_memzero(&ruling, sizeof(ngx_mesh_relay_ruling_t));
 
     ngx_shmtx_lock(&zone->shpool->mutex);
 
-    rc = ngx_mesh_relay_session_judge(mcf, key, proof_hash, &verdict);
+    rc = ngx_mesh_relay_session_judge(mcf, key, proof_hash, &ruling);
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
 
@@ -153,22 +161,22 @@ ngx_mesh_relay_session_admit(ngx_mesh_relay_main_conf_t *mcf,
         ngx_mesh_relay_zone_warn(zone);
     }
 
-    if (verdict.claimed) {
+    if (ruling.claimed) {
         ngx_mesh_relay_validate_session(mcf, key);
     }
 
-    if (verdict.ahead) {
+    if (ruling.ahead) {
         ngx_mesh_relay_node_want_check(mcf, key->servicer->node);
     }
 
-    if (verdict.err == POCKET_ERR_SESSION) {
+    if (ruling.err == POCKET_ERR_SESSION) {
         ngx_mesh_relay_allocator(pool, &a);
 
-        (void) pocket_error_set_reason(err, verdict.err,
+        (void) pocket_error_set_reason(err, ruling.err,
                                        &ngx_mesh_relay_session_full, &a);
 
     } else {
-        pocket_error_set(err, verdict.err);
+        pocket_error_set(err, ruling.err);
     }
 
     return rc;
@@ -180,7 +188,7 @@ ngx_mesh_relay_session_admit(ngx_mesh_relay_main_conf_t *mcf,
 static ngx_mesh_relay_admit_e
 ngx_mesh_relay_session_judge(ngx_mesh_relay_main_conf_t *mcf,
     ngx_mesh_relay_session_key_t *key, u_char *proof_hash,
-    ngx_mesh_relay_verdict_t *verdict)
+    ngx_mesh_relay_ruling_t *ruling)
 {
     pocket_session_conf_t         conf;
     ngx_mesh_relay_zone_t        *zone;
@@ -192,7 +200,7 @@ ngx_mesh_relay_session_judge(ngx_mesh_relay_main_conf_t *mcf,
     node = key->servicer->node->state;
 
     if (!node->known) {
-        verdict->err = POCKET_ERR_NODE_UNAVAILABLE;
+        ruling->err = POCKET_ERR_NODE_UNAVAILABLE;
         return NGX_MESH_RELAY_ADMIT_REFUSE;
     }
 
@@ -201,15 +209,15 @@ ngx_mesh_relay_session_judge(ngx_mesh_relay_main_conf_t *mcf,
     ss = ngx_mesh_relay_session_find(zone, &key->id);
 
     rc = pocket_session_relay(ss ? &ss->machine : NULL, key->height,
-                              &node->status, &conf, &verdict->err);
+                              &node->status, &conf, &ruling->err);
 
     if (rc == POCKET_SESSION_REFUSE || rc == POCKET_SESSION_REFUSE_AHEAD) {
-        verdict->ahead = (rc == POCKET_SESSION_REFUSE_AHEAD);
+        ruling->ahead = (rc == POCKET_SESSION_REFUSE_AHEAD);
         return NGX_MESH_RELAY_ADMIT_REFUSE;
     }
 
     if (ngx_mesh_relay_proof_find(zone, proof_hash)) {
-        verdict->err = POCKET_ERR_DUPLICATE;
+        ruling->err = POCKET_ERR_DUPLICATE;
         return NGX_MESH_RELAY_ADMIT_REFUSE;
     }
 
@@ -217,7 +225,7 @@ ngx_mesh_relay_session_judge(ngx_mesh_relay_main_conf_t *mcf,
         ss = ngx_mesh_relay_session_create(zone, key);
 
         if (ss == NULL) {
-            verdict->err = POCKET_ERR_SESSION;
+            ruling->err = POCKET_ERR_SESSION;
             return NGX_MESH_RELAY_ADMIT_REFUSE;
         }
     }
@@ -227,7 +235,7 @@ ngx_mesh_relay_session_judge(ngx_mesh_relay_main_conf_t *mcf,
 
     ss->node = node;
 
-    verdict->claimed = ngx_mesh_relay_session_ask(mcf, ss);
+    ruling->claimed = ngx_mesh_relay_session_ask(mcf, ss);
 
     /* the machine knows those recorded, these are on their way there */
 

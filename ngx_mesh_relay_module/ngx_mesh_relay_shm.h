@@ -60,7 +60,8 @@ void ngx_mesh_relay_node_view(ngx_mesh_relay_main_conf_t *mcf,
 
 /*
  * Writes "address:app:chain:height" into buf, of at least
- * NGX_MESH_RELAY_SESSION_ID_MAX bytes, and sets key->id to it.
+ * NGX_MESH_RELAY_SESSION_ID_MAX bytes, and sets key->id to it; empty, when
+ * the texts cannot be those of a session, or the servicer is not known.
  */
 void ngx_mesh_relay_session_id(ngx_mesh_relay_session_key_t *key, u_char *buf);
 

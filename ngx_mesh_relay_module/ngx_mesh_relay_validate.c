@@ -54,6 +54,7 @@ static void ngx_mesh_relay_flight_retry(ngx_mesh_relay_flight_t *flight,
     pocket_session_answer_t *answer);
 static void ngx_mesh_relay_flight_fail(ngx_mesh_relay_flight_t *flight);
 static void ngx_mesh_relay_flight_destroy(ngx_mesh_relay_flight_t *flight);
+static void ngx_mesh_relay_validate_pending(ngx_mesh_relay_main_conf_t *mcf);
 static void ngx_mesh_relay_validate_handler(ngx_event_t *ev);
 
 
@@ -412,7 +413,12 @@ ngx_mesh_relay_validate_lease(ngx_mesh_relay_main_conf_t *mcf)
 }
 
 
-void
+/*
+ * Takes what is due and has room: at the end of each question, so that many
+ * sessions are asked for one after the other, and by the timer.
+ */
+
+static void
 ngx_mesh_relay_validate_pending(ngx_mesh_relay_main_conf_t *mcf)
 {
     ngx_uint_t              i;

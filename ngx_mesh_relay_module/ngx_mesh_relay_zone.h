@@ -189,15 +189,13 @@ void ngx_mesh_relay_session_sweep(ngx_mesh_relay_main_conf_t *mcf);
 /*
  * The validator of this worker begins a claimed question.  ready: it has
  * room for one more about this node (asked under the lock); lease: ms after
- * which a question counts as lost with its worker; pending: takes what is due
- * at once, as when a node's height has grown.
+ * which a question counts as lost with its worker.
  */
 void ngx_mesh_relay_validate_session(ngx_mesh_relay_main_conf_t *mcf,
     ngx_mesh_relay_session_key_t *key);
 ngx_uint_t ngx_mesh_relay_validate_ready(ngx_mesh_relay_main_conf_t *mcf,
     ngx_mesh_relay_node_t *node);
 ngx_msec_t ngx_mesh_relay_validate_lease(ngx_mesh_relay_main_conf_t *mcf);
-void ngx_mesh_relay_validate_pending(ngx_mesh_relay_main_conf_t *mcf);
 
 /* its timer, which also sweeps; called by ngx_mesh_relay_watch_init, _exit */
 ngx_int_t ngx_mesh_relay_validate_init(ngx_cycle_t *cycle,

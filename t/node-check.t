@@ -59,6 +59,14 @@ for my $pid ($edge->workers) {
     ok(more_checks($edge, 3), 'checks go on without a worker that was killed');
 }
 
+# a stopped one is not replaced, the others have to notice
+
+for my $pid ($edge->workers) {
+    kill 'STOP', $pid;
+    ok(more_checks($edge, 3), 'checks go on without a worker that hangs');
+    kill 'CONT', $pid;
+}
+
 $edge->reload;
 ok(more_checks($edge, 3), 'checks go on after a reload');
 is($node->stat('check_max'), 1, 'there never were two checks at once');

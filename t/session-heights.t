@@ -37,6 +37,7 @@ sub height {
 
 $edge->start;
 ok($edge->wait_for(sub { $edge->code((relays(1))[0]) == 200 }), 'served');
+ok($edge->wait_for(sub { $node->stat('delivered') == 1 }), 'and delivered');
 
 
 # tolerance
@@ -59,11 +60,12 @@ height(8);
     Time::HiRes::sleep(1.5);
     is($node->stat('session'), $from,
        'the node is not asked about it before it is there');
-    is($node->stat('relay'), $node->stat('delivered'),
-       'nor told of its relays');
+    is($node->stat('relay'), 1, 'nor told of its relays');
     height(9);
     ok($edge->wait_for(sub { $node->stat('session') == $from + 1 }),
-       'but at once when it is');
+       'but when it is');
+    ok($edge->wait_for(sub { $node->stat('delivered') == 11 }),
+       'and is told of each relay');
     is($edge->code((relays(1, height => 9))[0]), 200, 'and served on');
     is($edge->code((relays(1, height => 5, meta => 9))[0]), 60, 'the old one is over');
 }
@@ -88,10 +90,16 @@ for my $i (1 .. 5) {
 is(scalar $edge->logged('zone "small" of "mesh_zone" is full'), 0,
    'no session in use was dropped');
 
+height(113);
+is(scalar(grep { ($edge->relay($_))[1] =~ /"dispatch":\{.*"code":60/s }
+          map { relays(1, height => 109, meta => 113, app => 'app',
+                       chain => $_) } @{ $edge->{chains} }), 60,
+   'and there was room for their dispatches');
+
 
 # more than there is room for: none is refused for it
 
-is_deeply({ sessions(109, "app$_") }, { 200 => 60 },
+is_deeply({ sessions(113, "app$_") }, { 200 => 60 },
           'a full zone refuses no relay') for 1 .. 4;
 is(scalar $edge->logged('zone "small" of "mesh_zone" is full'), 1,
    'but warns, once');

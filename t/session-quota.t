@@ -46,6 +46,14 @@ is_deeply({ $edge->burst(relays(60)) }, { 200 => 25, 90 => 35 },
 }
 
 $part++;
+{
+    is_deeply({ $edge->burst(relays(25)) }, { 200 => 25 }, 'just as many');
+    my $from = $edge->chain_calls;
+    is($edge->code((relays(1))[0]), 90, 'and one more');
+    is($edge->chain_calls, $from, 'which is known before Redis refuses it');
+}
+
+$part++;
 is_deeply({ $edge->burst(relays(20)) }, { 200 => 20 }, 'another session');
 $edge->reload;
 is_deeply({ $edge->burst(relays(20)) }, { 200 => 5, 90 => 15 },
@@ -84,7 +92,7 @@ is_deeply({ $edge->burst(relays(20, path => 'fail')) }, { 28 => 20 },
 is_deeply({ $edge->burst(relays(30)) }, { 200 => 25, 90 => 5 },
           'do not count');
 
-ok($edge->wait_for(sub { $node->stat('delivered') == 25 * 4 + 25 }, 30),
+ok($edge->wait_for(sub { $node->stat('delivered') == 25 * 6 }, 30),
    'the node was told of each') or diag $node->stat('delivered');
 is($node->stat('twice'), 0, 'never of two copies at once');
 

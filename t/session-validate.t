@@ -162,13 +162,14 @@ $part++;
 }
 
 
-# the worker that asks dies
+# the worker that asks dies; the relay fails at the chain, so that nothing is
+# queued for which a notifier would ask
 
 $part++;
 $node->set(session => 'hang');
 {
     my $from = asked();
-    $edge->code((relays(1))[0]);
+    is($edge->code((relays(1, path => 'fail'))[0]), 28, 'a failure');
     ok($edge->wait_for(sub { asked() > $from }), 'a question is on its way');
     $edge->kill_worker($_) for $edge->workers;
     $node->set(session => 'ok');
