@@ -33,7 +33,8 @@ struct ngx_mesh_relay_adopt_s {
     ngx_msec_t                at;
     ngx_uint_t                slot;              /* adopted */
     ngx_uint_t                workers;
-    unsigned                  doubt:1;
+    ngx_mesh_relay_doubt_t    doubt;
+    unsigned                  in_doubt:1;
 };
 
 
@@ -201,13 +202,17 @@ ngx_mesh_relay_adopt_taken(void *data, mesh_redis_outcome_e outcome,
     adopt->state = NGX_MESH_RELAY_ADOPT_IDLE;
 
     if (outcome != MESH_REDIS_ANSWERED
-        || reply->kind != MESH_REDIS_INTEGER
-        || reply->integer == 0)
+        || (reply->kind == MESH_REDIS_INTEGER && reply->integer == 0))
     {
         return;
     }
 
-    adopt->doubt = (reply->integer != 2);
+    /* what the owner before was in doubt of is so from now on */
+
+    adopt->in_doubt = (reply->kind != MESH_REDIS_INTEGER
+                       || reply->integer != 2);
+    adopt->doubt.since = ngx_current_msec;
+    adopt->doubt.cleared = 0;
 
     ngx_mesh_relay_adopt_move(adopt);
 }
@@ -232,7 +237,8 @@ ngx_mesh_relay_adopt_move(ngx_mesh_relay_adopt_t *adopt)
         return;
     }
 
-    ngx_mesh_relay_queue_scan(adopt->queue, adopt->doubt);
+    ngx_mesh_relay_queue_scan(adopt->queue,
+                              adopt->in_doubt ? &adopt->doubt : NULL);
 
     argv[0] = adopt->queue->keys->relays;
     argv[1].data = buf;
@@ -291,8 +297,8 @@ ngx_mesh_relay_adopt_leave(ngx_mesh_relay_adopt_t *adopt)
     adopt->state = NGX_MESH_RELAY_ADOPT_IDLE;
 
     if (ngx_mesh_relay_slot_release(adopt->notify, adopt->slot,
-                                    !adopt->doubt, ngx_mesh_relay_adopt_left,
-                                    adopt)
+                                    adopt->in_doubt ? &adopt->doubt : NULL,
+                                    ngx_mesh_relay_adopt_left, adopt)
         == NGX_OK)
     {
         adopt->state = NGX_MESH_RELAY_ADOPT_LEAVING;

@@ -17,6 +17,8 @@
 
 
 static void ngx_mesh_relay_notify_timer(ngx_event_t *ev);
+static void ngx_mesh_relay_doubt_max(ngx_mesh_relay_doubt_t *doubt,
+    ngx_mesh_relay_doubt_t *one, ngx_uint_t *found);
 static void ngx_mesh_relay_queue_init(ngx_mesh_relay_queue_t *queue);
 static void ngx_mesh_relay_queue_tick(ngx_mesh_relay_queue_t *queue);
 static ngx_uint_t ngx_mesh_relay_queue_idle(ngx_mesh_relay_queue_t *queue);
@@ -200,7 +202,7 @@ ngx_mesh_relay_notify_lost(ngx_mesh_relay_notify_t *notify)
 
 void
 ngx_mesh_relay_notify_owned(ngx_mesh_relay_notify_t *notify,
-    ngx_uint_t doubt)
+    ngx_mesh_relay_doubt_t *doubt)
 {
     ngx_uint_t  i;
 
@@ -211,23 +213,61 @@ ngx_mesh_relay_notify_owned(ngx_mesh_relay_notify_t *notify,
 
 
 ngx_uint_t
-ngx_mesh_relay_notify_doubt(ngx_mesh_relay_notify_t *notify)
+ngx_mesh_relay_notify_doubt(ngx_mesh_relay_notify_t *notify,
+    ngx_mesh_relay_doubt_t *doubt)
 {
-    ngx_uint_t               i;
+    ngx_uint_t               i, found;
+    ngx_queue_t             *q;
     ngx_mesh_relay_queue_t  *queue;
+    ngx_mesh_relay_entry_t  *entry;
+    ngx_mesh_relay_doubt_t   one;
+
+    found = 0;
 
     for (i = 0; i < notify->mcf->nodes.nelts; i++) {
         queue = &notify->queues[i];
 
-        if (queue->nflights
-            || !ngx_queue_empty(&queue->doubts)
-            || queue->scan == NGX_MESH_RELAY_SCAN_DOUBT)
+        if (queue->nflights) {
+            one.since = ngx_current_msec;
+            one.cleared = 0;
+            ngx_mesh_relay_doubt_max(doubt, &one, &found);
+        }
+
+        if (queue->scan == NGX_MESH_RELAY_SCAN_DOUBT) {
+            ngx_mesh_relay_doubt_max(doubt, &queue->doubt, &found);
+        }
+
+        for (q = ngx_queue_head(&queue->doubts);
+             q != ngx_queue_sentinel(&queue->doubts);
+             q = ngx_queue_next(q))
         {
-            return 1;
+            entry = ngx_queue_data(q, ngx_mesh_relay_entry_t, link);
+
+            one.since = entry->since;
+            one.cleared = entry->cleared;
+            ngx_mesh_relay_doubt_max(doubt, &one, &found);
         }
     }
 
-    return 0;
+    return found;
+}
+
+
+/* one that no check has ended yet lasts longer than any other */
+
+static void
+ngx_mesh_relay_doubt_max(ngx_mesh_relay_doubt_t *doubt,
+    ngx_mesh_relay_doubt_t *one, ngx_uint_t *found)
+{
+    if (!*found
+        || one->cleared < doubt->cleared
+        || (one->cleared == doubt->cleared
+            && ngx_mesh_relay_after(one->since, doubt->since)))
+    {
+        *doubt = *one;
+    }
+
+    *found = 1;
 }
 
 
@@ -325,7 +365,6 @@ ngx_mesh_relay_queue_init(ngx_mesh_relay_queue_t *queue)
 static void
 ngx_mesh_relay_queue_tick(ngx_mesh_relay_queue_t *queue)
 {
-    ngx_uint_t                  cleared;
     ngx_mesh_relay_node_view_t  view;
 
     ngx_mesh_relay_settle(queue, 0);
@@ -339,15 +378,11 @@ ngx_mesh_relay_queue_tick(ngx_mesh_relay_queue_t *queue)
         ngx_mesh_relay_node_view(queue->mcf, queue->node, &view);
 
         if (queue->scan == NGX_MESH_RELAY_SCAN_DOUBT) {
-            cleared = queue->scan_cleared;
-
-            if (ngx_mesh_relay_doubt_over(&view, &queue->scan_since,
-                                          &cleared))
+            if (ngx_mesh_relay_doubt_over(&view, &queue->doubt.since,
+                                          &queue->doubt.cleared))
             {
                 queue->scan = NGX_MESH_RELAY_SCAN_WANTED;
             }
-
-            queue->scan_cleared = cleared;
         }
 
         ngx_mesh_relay_park_wake(queue);
@@ -369,7 +404,8 @@ ngx_mesh_relay_queue_idle(ngx_mesh_relay_queue_t *queue)
 
 
 void
-ngx_mesh_relay_queue_scan(ngx_mesh_relay_queue_t *queue, ngx_uint_t doubt)
+ngx_mesh_relay_queue_scan(ngx_mesh_relay_queue_t *queue,
+    ngx_mesh_relay_doubt_t *doubt)
 {
     if (queue->reading == NGX_MESH_RELAY_READ_PENDING) {
         queue->reading = NGX_MESH_RELAY_READ_STALE;
@@ -377,8 +413,7 @@ ngx_mesh_relay_queue_scan(ngx_mesh_relay_queue_t *queue, ngx_uint_t doubt)
 
     if (doubt) {
         queue->scan = NGX_MESH_RELAY_SCAN_DOUBT;
-        queue->scan_since = ngx_current_msec;
-        queue->scan_cleared = 0;
+        queue->doubt = *doubt;
         queue->scan_stale = 1;
 
         ngx_mesh_relay_node_want_check(queue->mcf, queue->node);
@@ -664,7 +699,7 @@ ngx_mesh_relay_queue_new(ngx_mesh_relay_queue_t *queue,
         {
             /* it is pending now, and found there */
 
-            ngx_mesh_relay_queue_scan(queue, 0);
+            ngx_mesh_relay_queue_scan(queue, NULL);
             break;
         }
     }

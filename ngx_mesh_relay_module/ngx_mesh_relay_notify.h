@@ -113,6 +113,17 @@ struct ngx_mesh_relay_lane_s {
 };
 
 
+/*
+ * When what is pending may be at a node: until a check that began after
+ * since has been answered, and then (cleared) until since.
+ */
+
+typedef struct {
+    ngx_msec_t                      since;
+    ngx_uint_t                      cleared;  /* unsigned  cleared:1; */
+} ngx_mesh_relay_doubt_t;
+
+
 typedef enum {
     NGX_MESH_RELAY_BREAKER_CLOSED = 0,
     NGX_MESH_RELAY_BREAKER_OPEN,
@@ -174,7 +185,7 @@ struct ngx_mesh_relay_queue_s {
 
     ngx_mesh_relay_scan_e           scan;
     ngx_mesh_relay_entry_id_t       cursor;
-    ngx_msec_t                      scan_since; /* SCAN_DOUBT, as of entry */
+    ngx_mesh_relay_doubt_t          doubt;    /* of SCAN_DOUBT */
 
     ngx_mesh_relay_read_e           reading;
     ngx_uint_t                      asked;    /* entries, by the read */
@@ -186,7 +197,6 @@ struct ngx_mesh_relay_queue_s {
     ngx_msec_t                      logged_at;
     ngx_uint_t                      unlogged;
     unsigned                        logged:1;
-    unsigned                        scan_cleared:1; /* as of entry */
     unsigned                        scan_stale:1; /* was in doubt */
 };
 
@@ -211,19 +221,20 @@ struct ngx_mesh_relay_notify_s {
  */
 void ngx_mesh_relay_notify_lost(ngx_mesh_relay_notify_t *notify);
 
-/* The slot is ours; what is pending may (doubt) be at the node. */
+/* The slot is ours; what is pending may be at the node: NULL if not. */
 void ngx_mesh_relay_notify_owned(ngx_mesh_relay_notify_t *notify,
-    ngx_uint_t doubt);
+    ngx_mesh_relay_doubt_t *doubt);
 
 /* What is pending is to be read; if in doubt, when that is over. */
 void ngx_mesh_relay_queue_scan(ngx_mesh_relay_queue_t *queue,
-    ngx_uint_t doubt);
+    ngx_mesh_relay_doubt_t *doubt);
 
 /*
- * May anything pending still be at a node?  Is anything sent and not
- * answered?  Answered and not settled?
+ * May anything pending still be at a node?  *doubt is then the longest of
+ * these.  Is anything sent and not answered?  Answered and not settled?
  */
-ngx_uint_t ngx_mesh_relay_notify_doubt(ngx_mesh_relay_notify_t *notify);
+ngx_uint_t ngx_mesh_relay_notify_doubt(ngx_mesh_relay_notify_t *notify,
+    ngx_mesh_relay_doubt_t *doubt);
 ngx_uint_t ngx_mesh_relay_notify_busy(ngx_mesh_relay_notify_t *notify);
 ngx_uint_t ngx_mesh_relay_notify_unsettled(ngx_mesh_relay_notify_t *notify);
 
@@ -381,13 +392,14 @@ void ngx_mesh_relay_slot_reconnected(ngx_mesh_relay_notify_t *notify);
 
 /*
  * LEASE and RELEASE of slot n of this edge, by this process; reply's meaning
- * is the script's.
+ * is the script's.  doubt, NULL for none, goes to the next owner: or else an
+ * nginx that is reloaded again and again would never come to send.
  */
 ngx_int_t ngx_mesh_relay_slot_lease(ngx_mesh_relay_notify_t *notify,
     ngx_uint_t n, ngx_uint_t take, mesh_redis_handler_pt handler, void *data);
 ngx_int_t ngx_mesh_relay_slot_release(ngx_mesh_relay_notify_t *notify,
-    ngx_uint_t n, ngx_uint_t clean, mesh_redis_handler_pt handler,
-    void *data);
+    ngx_uint_t n, ngx_mesh_relay_doubt_t *doubt,
+    mesh_redis_handler_pt handler, void *data);
 
 
 /* _adopt.c, _sweep.c: housekeeping of the owner of slot 0 */

@@ -170,22 +170,19 @@ static ngx_mesh_relay_script_t  ngx_mesh_relay_scripts[] = {
 "  redis.call('PEXPIRE', KEYS[1], ARGV[2])\n"
 "  return 1\n"
 "end\n"
-"if ARGV[3] == '0' or (v and v ~= 'clean') then\n"
+"local held = v and v ~= 'clean' and string.sub(v, 6, 6) ~= ':'\n"
+"if ARGV[3] == '0' or held then\n"
 "  return 0\n"
 "end\n"
 "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])\n"
-"return v and 2 or 3\n") },
+"return v == 'clean' and 2 or v or 3\n") },
 
     { ngx_string("relay_release"),
       ngx_string(
 "if redis.call('GET', KEYS[1]) ~= ARGV[1] then\n"
 "  return 0\n"
 "end\n"
-"if ARGV[2] == '1' then\n"
-"  redis.call('SET', KEYS[1], 'clean', 'PX', ARGV[3])\n"
-"else\n"
-"  redis.call('DEL', KEYS[1])\n"
-"end\n"
+"redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])\n"
 "return 1\n") },
 
     { ngx_string("relay_adopt"),

@@ -39,8 +39,10 @@
  *          count (-1: none), dispatch.  What holds now, as READ of fields.
  * LEASE    lease; token, ttl ms, "1" (take it) or "0" (only renew it).
  *          0: another's, or lost; 1: was ours; 2: taken, let go cleanly;
- *          3: taken, its last owner did not let go.
- * RELEASE  lease; token, "1" (nothing is in doubt) or "0", ms to keep "clean".
+ *          3: taken, its last owner did not let go; a string: taken, let go
+ *          with this in doubt.
+ * RELEASE  lease; token, "clean" or "doubt:" or "until:" with wall clock ms
+ *          (as ngx_mesh_relay_doubt_t), ms to keep it.
  * ADOPT    relays; consumer from, consumer to, count.  Pending entries moved;
  *          0: there were none, and the consumer is deleted.
  * SWEEP    ledger, sessions, then session and proofs for each id; the ids.

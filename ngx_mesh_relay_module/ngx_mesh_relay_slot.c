@@ -14,7 +14,9 @@
 #define NGX_MESH_RELAY_TOKEN        8          /* random bytes */
 #define NGX_MESH_RELAY_TAKE_AGAIN   150        /* ms */
 #define NGX_MESH_RELAY_LEAVE_TRY    5000       /* to settle at the end */
-#define NGX_MESH_RELAY_CLEAN_KEEP   "604800000"
+#define NGX_MESH_RELAY_LET_GO_KEEP  "604800000"
+
+#define NGX_MESH_RELAY_LET_GO_LEN   (sizeof("doubt:") - 1 + NGX_INT64_LEN)
 
 
 typedef enum {
@@ -48,7 +50,10 @@ static void ngx_mesh_relay_slot_answer(void *data,
 static void ngx_mesh_relay_slot_renewed(ngx_mesh_relay_slot_t *slot,
     int64_t rc);
 static void ngx_mesh_relay_slot_taken(ngx_mesh_relay_slot_t *slot,
-    int64_t rc);
+    mesh_redis_reply_t *reply);
+static ngx_int_t ngx_mesh_relay_slot_doubt(mesh_redis_reply_t *reply,
+    ngx_mesh_relay_doubt_t *doubt);
+static uint64_t ngx_mesh_relay_slot_clock(void);
 static void ngx_mesh_relay_slot_lose(ngx_mesh_relay_slot_t *slot);
 static void ngx_mesh_relay_slot_leave(ngx_mesh_relay_slot_t *slot);
 static void ngx_mesh_relay_slot_released(void *data,
@@ -191,7 +196,8 @@ ngx_mesh_relay_slot_answer(void *data, mesh_redis_outcome_e outcome,
     slot->pending = 0;
 
     if (outcome != MESH_REDIS_ANSWERED
-        || reply->kind != MESH_REDIS_INTEGER)
+        || (reply->kind != MESH_REDIS_INTEGER
+            && reply->kind != MESH_REDIS_STRING))
     {
         return;
     }
@@ -203,7 +209,7 @@ ngx_mesh_relay_slot_answer(void *data, mesh_redis_outcome_e outcome,
         break;
 
     case NGX_MESH_RELAY_SLOT_WAITING:
-        ngx_mesh_relay_slot_taken(slot, reply->integer);
+        ngx_mesh_relay_slot_taken(slot, reply);
         break;
 
     default:
@@ -232,24 +238,32 @@ ngx_mesh_relay_slot_renewed(ngx_mesh_relay_slot_t *slot, int64_t rc)
 
         /* answers with entries for us may have been lost */
 
-        ngx_mesh_relay_notify_owned(slot->notify, 0);
+        ngx_mesh_relay_notify_owned(slot->notify, NULL);
     }
 }
 
 
 static void
-ngx_mesh_relay_slot_taken(ngx_mesh_relay_slot_t *slot, int64_t rc)
+ngx_mesh_relay_slot_taken(ngx_mesh_relay_slot_t *slot,
+    mesh_redis_reply_t *reply)
 {
-    ngx_msec_t  lease;
-    ngx_uint_t  doubt;
+    ngx_int_t               rc;
+    ngx_msec_t              lease;
+    ngx_mesh_relay_doubt_t  doubt;
 
-    if (rc == 0) {
+    if (reply->kind == MESH_REDIS_INTEGER && reply->integer == 0) {
         ngx_mesh_relay_slot_warn(slot);
         return;
     }
 
     lease = slot->notify->mcf->slot_lease;
-    doubt = (rc == 3 || slot->cut);
+    rc = ngx_mesh_relay_slot_doubt(reply, &doubt);
+
+    if (slot->cut) {
+        doubt.since = ngx_current_msec;
+        doubt.cleared = 0;
+        rc = NGX_OK;
+    }
 
     slot->state = NGX_MESH_RELAY_SLOT_OWNED;
     slot->until = slot->issued + lease - lease / 4;
@@ -262,13 +276,68 @@ ngx_mesh_relay_slot_taken(ngx_mesh_relay_slot_t *slot, int64_t rc)
 
     slot->notify->timer.cancelable = 0;
 
-    ngx_mesh_relay_notify_owned(slot->notify, doubt);
+    ngx_mesh_relay_notify_owned(slot->notify, rc == NGX_OK ? &doubt : NULL);
+}
+
+
+/* what the last owner told, or did not live to tell; NGX_DECLINED: clean */
+
+static ngx_int_t
+ngx_mesh_relay_slot_doubt(mesh_redis_reply_t *reply,
+    ngx_mesh_relay_doubt_t *doubt)
+{
+    off_t  wall;
+
+    doubt->since = ngx_current_msec;
+    doubt->cleared = 0;
+
+    if (reply->kind == MESH_REDIS_INTEGER) {
+        return (reply->integer == 2) ? NGX_DECLINED : NGX_OK;
+    }
+
+    if (reply->str.len <= sizeof("doubt:") - 1) {
+        return NGX_OK;
+    }
+
+    wall = ngx_atoof(reply->str.data + sizeof("doubt:") - 1,
+                     reply->str.len - (sizeof("doubt:") - 1));
+
+    if (wall == NGX_ERROR) {
+        return NGX_OK;
+    }
+
+    doubt->since += (ngx_msec_t) (wall - ngx_mesh_relay_slot_clock());
+    doubt->cleared = (reply->str.data[0] == 'u');
+
+    /* a clock that was set back must not make it last */
+
+    if (ngx_mesh_relay_after(doubt->since,
+                             ngx_current_msec + NGX_MESH_RELAY_DOUBT_WAIT))
+    {
+        doubt->since = ngx_current_msec;
+        doubt->cleared = 0;
+    }
+
+    return NGX_OK;
+}
+
+
+static uint64_t
+ngx_mesh_relay_slot_clock(void)
+{
+    ngx_time_t  *tp;
+
+    tp = ngx_timeofday();
+
+    return (uint64_t) tp->sec * 1000 + tp->msec;
 }
 
 
 static void
 ngx_mesh_relay_slot_lose(ngx_mesh_relay_slot_t *slot)
 {
+    ngx_mesh_relay_doubt_t  doubt;
+
     ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                   "lease of slot \"%V\" was lost, notifications pause",
                   &slot->notify->consumer);
@@ -277,7 +346,7 @@ ngx_mesh_relay_slot_lose(ngx_mesh_relay_slot_t *slot)
     slot->begun = ngx_current_msec;
     slot->next = ngx_current_msec;
 
-    if (ngx_mesh_relay_notify_doubt(slot->notify)) {
+    if (ngx_mesh_relay_notify_doubt(slot->notify, &doubt)) {
         slot->cut = 1;
     }
 
@@ -293,7 +362,8 @@ ngx_mesh_relay_slot_lose(ngx_mesh_relay_slot_t *slot)
 static void
 ngx_mesh_relay_slot_leave(ngx_mesh_relay_slot_t *slot)
 {
-    ngx_uint_t                i;
+    ngx_uint_t                i, found;
+    ngx_mesh_relay_doubt_t    doubt;
     ngx_mesh_relay_notify_t  *notify;
 
     if (slot->state == NGX_MESH_RELAY_SLOT_WAITING) {
@@ -337,8 +407,10 @@ ngx_mesh_relay_slot_leave(ngx_mesh_relay_slot_t *slot)
 
     slot->state = NGX_MESH_RELAY_SLOT_RELEASING;
 
+    found = ngx_mesh_relay_notify_doubt(notify, &doubt);
+
     if (ngx_mesh_relay_slot_release(notify, ngx_worker,
-                                    !ngx_mesh_relay_notify_doubt(notify),
+                                    found ? &doubt : NULL,
                                     ngx_mesh_relay_slot_released, slot)
         != NGX_OK)
     {
@@ -362,13 +434,17 @@ ngx_mesh_relay_slot_released(void *data, mesh_redis_outcome_e outcome,
 void
 ngx_mesh_relay_slot_exit(ngx_mesh_relay_notify_t *notify)
 {
+    ngx_uint_t              found;
+    ngx_mesh_relay_doubt_t  doubt;
+
     if (notify->slot->state != NGX_MESH_RELAY_SLOT_OWNED) {
         return;
     }
 
+    found = ngx_mesh_relay_notify_doubt(notify, &doubt);
+
     (void) ngx_mesh_relay_slot_release(notify, ngx_worker,
-                                       !ngx_mesh_relay_notify_doubt(notify),
-                                       NULL, NULL);
+                                       found ? &doubt : NULL, NULL, NULL);
 }
 
 
@@ -417,9 +493,11 @@ ngx_mesh_relay_slot_lease(ngx_mesh_relay_notify_t *notify, ngx_uint_t n,
 
 ngx_int_t
 ngx_mesh_relay_slot_release(ngx_mesh_relay_notify_t *notify, ngx_uint_t n,
-    ngx_uint_t clean, mesh_redis_handler_pt handler, void *data)
+    ngx_mesh_relay_doubt_t *doubt, mesh_redis_handler_pt handler, void *data)
 {
     u_char                       key[NGX_MESH_RELAY_KEY_MAX];
+    u_char                       text[NGX_MESH_RELAY_LET_GO_LEN];
+    uint64_t                     wall;
     ngx_str_t                    argv[4];
     ngx_mesh_relay_main_conf_t  *mcf;
 
@@ -427,9 +505,21 @@ ngx_mesh_relay_slot_release(ngx_mesh_relay_notify_t *notify, ngx_uint_t n,
 
     ngx_mesh_relay_slot_key(notify, n, &argv[0], key);
     argv[1] = notify->slot->token;
-    argv[2].data = (u_char *) (clean ? "1" : "0");
-    argv[2].len = 1;
-    ngx_str_set(&argv[3], NGX_MESH_RELAY_CLEAN_KEEP);
+
+    if (doubt) {
+        wall = ngx_mesh_relay_slot_clock()
+               + (ngx_msec_int_t) (doubt->since - ngx_current_msec);
+
+        argv[2].data = text;
+        argv[2].len = ngx_sprintf(text, "%s:%uL",
+                                  doubt->cleared ? "until" : "doubt", wall)
+                      - text;
+
+    } else {
+        ngx_str_set(&argv[2], "clean");
+    }
+
+    ngx_str_set(&argv[3], NGX_MESH_RELAY_LET_GO_KEEP);
 
     return ngx_mesh_relay_script_eval(mcf, mcf->redis_stream,
                                       NGX_MESH_RELAY_SCRIPT_RELEASE, 1, 4,

@@ -14,7 +14,7 @@
  *                           time[,code=n...]"; queued is the rest
  *   mesh:{N}:dead           stream of refused and expired entries, capped
  *   mesh:{N}:node           hash: last good check answer, its wall time
- *   mesh:lease:<edge>:<slot>  generation of the owner, or "clean"
+ *   mesh:lease:<edge>:<slot>  token of the owner, or how it was let go
  */
 
 
