@@ -25,16 +25,18 @@ sub probe {
 }
 
 sub more_checks {
-    my ($edge, $n) = @_;
+    my ($edge, $n, $seconds) = @_;
     my $from = $node->stat('check');
-    return $edge->wait_for(sub { $node->stat('check') >= $from + $n });
+    return $edge->wait_for(sub { $node->stat('check') >= $from + $n },
+                           $seconds);
 }
 
 
 my $edge = MeshEdge->new(
     redis => $redis->socket, workers => 3, chains => ['0021', '0001'],
     nodes => [{ name => 'a', url => $node->url, keys => ['s1', 's2'] }],
-    http => 'mesh_relay_node_check_interval 200ms;',
+    http => 'mesh_relay_node_check_interval 200ms;
+             mesh_relay_node_check_timeout 1s;',
 );
 
 $edge->start;
@@ -63,7 +65,7 @@ for my $pid ($edge->workers) {
 
 for my $pid ($edge->workers) {
     kill 'STOP', $pid;
-    ok(more_checks($edge, 3), 'checks go on without a worker that hangs');
+    ok(more_checks($edge, 3, 5), 'checks go on without a worker that hangs');
     kill 'CONT', $pid;
 }
 
