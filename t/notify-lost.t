@@ -1,6 +1,6 @@
-# Guards answers of Redis that are lost on their way, after it did what it was
-# asked: a record is asked for again and counts once, so does what was settled,
-# and entries that were read are not forgotten.
+# Guards commands and answers that are lost between edge and Redis: a record is
+# asked for again and counts once, so does what was settled, and entries that
+# were read are not forgotten.
 
 use strict;
 use warnings;
@@ -20,15 +20,16 @@ use Test::More;
 my $redis = MeshRedis->start;
 my $node = MeshNode->start(height => 6);
 
-# Between edge and Redis: loses the next answer with a text, and with it the
-# connection, when a file of that connection's role is there.
+# Between edge and Redis: loses the next command with a text, or the answer to
+# it, and with that the connection, when a file of that connection's role is
+# there.
 
 my $drop = $redis->dir . '/drop';
 
 sub lose {
-    my ($role, $text) = @_;
+    my ($role, $what, $text) = @_;
     open my $f, '>', "$drop.new" or die "$drop: $!";
-    print $f $text;
+    print $f "$what $text";
     close $f;
     rename "$drop.new", "$drop-$role";
 }
@@ -45,8 +46,12 @@ sub carry {
             if ($from == $client) {
                 $role = $1 if $text =~ /\b(relay|notify)\b/;
                 if (!$lose && open my $f, '<', "$drop-$role") {
-                    my $what = <$f>;
-                    $lose = index($text, $what) >= 0;
+                    my ($what, $of) = split ' ', <$f>;
+                    $lose = $what if index($text, $of) >= 0;
+                }
+                if ($lose eq 'command') {
+                    unlink "$drop-$role";
+                    return;
                 }
             } elsif ($lose) {
                 unlink "$drop-$role";
@@ -93,32 +98,39 @@ is($edge->code(relays(1)), 200, 'a relay');
 $total++;
 delivered('at first');
 
-for my $n (1 .. 5) {
-    lose('relay', 'proofs');
-    my ($body) = relays(1);
-    is($edge->code($body), 200, "record $n: answered");
-    ok(!-e "$drop-relay", "record $n: its first answer was lost");
-    is($edge->code($body), 37, "record $n: a copy is none");
-    $total++;
-    delivered("record $n");
+for my $n (1 .. 3) {
+    for my $what ('command', 'answer') {
+        my $name = "record $n, $what";
+        lose('relay', $what, 'proofs');
+        my ($body) = relays(1);
+        is($edge->code($body), 200, "$name: answered");
+        ok(!-e "$drop-relay", "$name: after it was lost");
+        is($edge->code($body), 37, "$name: a copy is none");
+        $total++;
+        delivered($name);
+    }
 }
 
-for my $n (1 .. 5) {
-    lose('notify', 'dead');
-    is({ $edge->burst(relays(5)) }->{200}, 5, "settling $n: answered");
-    $total += 5;
-    ok($edge->wait_for(sub { !-e "$drop-notify" }),
-       "settling $n: an answer was lost");
-    delivered("settling $n");
+for my $n (1 .. 3) {
+    for my $what ('command', 'answer') {
+        my $name = "settling $n, $what";
+        lose('notify', $what, 'dead');
+        is({ $edge->burst(relays(5)) }->{200}, 5, "$name: answered");
+        $total += 5;
+        ok($edge->wait_for(sub { !-e "$drop-notify" }), "$name: lost");
+        delivered($name);
+    }
 }
 
-for my $n (1 .. 5) {
-    is({ $edge->burst(relays(5)) }->{200}, 5, "reading $n: answered");
-    lose('notify', '>');
-    $total += 5;
-    ok($edge->wait_for(sub { !-e "$drop-notify" }),
-       "reading $n: an answer was lost");
-    delivered("reading $n");
+for my $n (1 .. 3) {
+    for my $what ('command', 'answer') {
+        my $name = "reading $n, $what";
+        is({ $edge->burst(relays(5)) }->{200}, 5, "$name: answered");
+        lose('notify', $what, '>');
+        $total += 5;
+        ok($edge->wait_for(sub { !-e "$drop-notify" }), "$name: lost");
+        delivered($name);
+    }
 }
 
 is($node->stat('delivered'), $total, 'the node has all');
