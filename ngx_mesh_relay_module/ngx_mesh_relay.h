@@ -110,6 +110,7 @@ struct ngx_mesh_relay_main_conf_s {
     ngx_array_t                   upstreams;    /* see _upstream.h */
     void                         *umcf;         /* nginx's, of upstreams */
     ngx_thread_pool_t            *thread_pool;  /* of updatechains */
+    ngx_uint_t                    records;      /* a location needs Redis */
 
     ngx_str_t                     auth_token;   /* locked; empty: none */
     ngx_str_t                     node_token;   /* locked; empty: none */
@@ -138,7 +139,7 @@ struct ngx_mesh_relay_main_conf_s {
 
     mesh_http_conf_t             *node_http;    /* TLS, pool, limits: nodes */
     ngx_shm_zone_t               *shm_zone;
-    ngx_mesh_relay_store_t       *store;        /* scripts and keys */
+    ngx_mesh_relay_store_t       *store;        /* NULL without mesh_redis */
 
     /* per worker, set by init_process */
     ngx_mesh_relay_validator_t   *validator;
@@ -151,7 +152,7 @@ struct ngx_mesh_relay_main_conf_s {
 };
 
 
-/* what a location does; none of them is inherited */
+/* what a location does; inherited by its "if" and "limit_except" only */
 
 typedef enum {
     NGX_MESH_RELAY_NOTHING = 0,

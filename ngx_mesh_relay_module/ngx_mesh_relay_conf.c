@@ -138,10 +138,13 @@ ngx_mesh_relay_init_main_conf(ngx_conf_t *cf, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    if (mcf->mesh.redis == NULL) {
+    /* the checks alone record nothing */
+
+    if (mcf->mesh.redis == NULL && mcf->records) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"mesh_relay_servicers\" is used without "
-                           "\"mesh_redis\": relays could not be recorded");
+                           "\"mesh_relay\" or \"mesh_relay_private\" is used "
+                           "without \"mesh_redis\": relays could not be "
+                           "recorded");
         return NGX_CONF_ERROR;
     }
 
@@ -178,17 +181,21 @@ ngx_mesh_relay_init_http(ngx_conf_t *cf, ngx_mesh_relay_main_conf_t *mcf)
     if (mesh_http_conf_init(cf, mcf->node_http, clcf->resolver,
                             clcf->resolver_timeout)
         != NGX_OK
-        || mesh_redis_conf_init(cf, mcf->mesh.redis, clcf->resolver,
-                                clcf->resolver_timeout)
-           != NGX_OK)
+        || ngx_mesh_relay_servicers_init(cf, mcf) != NGX_OK
+        || ngx_mesh_relay_chains_init(cf, mcf) != NGX_OK
+        || ngx_mesh_relay_shm_add(cf, mcf) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_mesh_relay_servicers_init(cf, mcf) != NGX_OK
-        || ngx_mesh_relay_chains_init(cf, mcf) != NGX_OK
-        || ngx_mesh_relay_store_conf(cf, mcf) != NGX_OK
-        || ngx_mesh_relay_shm_add(cf, mcf) != NGX_OK)
+    if (mcf->mesh.redis == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    if (mesh_redis_conf_init(cf, mcf->mesh.redis, clcf->resolver,
+                             clcf->resolver_timeout)
+        != NGX_OK
+        || ngx_mesh_relay_store_conf(cf, mcf) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
@@ -238,6 +245,22 @@ ngx_mesh_relay_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_str_value(conf->chain_location, prev->chain_location,
                              NGX_MESH_RELAY_CHAIN_LOCATION);
 
+    if (conf->max_response == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "value of \"mesh_relay_max_response\" must be "
+                           "above zero");
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->chain_location.len == 0 || conf->chain_location.data[0] != '/')
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\" of "
+                           "\"mesh_relay_chain_location\", a URI that begins "
+                           "with \"/\" is expected", &conf->chain_location);
+        return NGX_CONF_ERROR;
+    }
+
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_mesh_relay_module);
 
     if (conf->check && mcf->servicers_file.data == NULL) {
@@ -247,11 +270,21 @@ ngx_mesh_relay_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    /* "if" or "limit_except" */
+
+    if (clcf->noname && conf->role == NGX_MESH_RELAY_NOTHING
+        && (clcf->handler == NULL
+            || clcf->handler == ngx_mesh_relay_role_handler))
+    {
+        conf->role = prev->role;
+        clcf->handler = conf->role ? ngx_mesh_relay_role_handler : NULL;
+    }
+
     if (conf->role == NGX_MESH_RELAY_NOTHING) {
         return NGX_CONF_OK;
     }
-
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
     if (clcf->handler != ngx_mesh_relay_role_handler) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -316,6 +349,7 @@ ngx_mesh_relay_conf_handler(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_mesh_relay_main_conf_t  *mcf;
 
     value = cf->args->elts;
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_mesh_relay_module);
 
     if (ngx_strcasecmp(value[1].data, (u_char *) "off") == 0) {
         return NGX_CONF_OK;
@@ -342,11 +376,13 @@ ngx_mesh_relay_conf_handler(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     lcf->role = (ngx_mesh_relay_role_e) cmd->offset;
 
+    if (lcf->role != NGX_MESH_RELAY_SIMULATE) {
+        mcf->records = 1;
+    }
+
     if (lcf->role == NGX_MESH_RELAY_PRIVATE) {
 
         /* the chains file is written by a thread */
-
-        mcf = ngx_http_conf_get_module_main_conf(cf, ngx_mesh_relay_module);
 
         mcf->thread_pool = ngx_thread_pool_add(cf, NULL);
         if (mcf->thread_pool == NULL) {

@@ -11,7 +11,9 @@
 #include "ngx_mesh_relay_verdict.h"
 
 
-#define NGX_MESH_RELAY_POLL     20     /* ms between looks while waiting */
+#define NGX_MESH_RELAY_POLL         20     /* ms between looks while waiting */
+
+#define NGX_MESH_RELAY_RETRY_AFTER  "1"    /* s, with 503 */
 
 
 typedef enum {
@@ -60,6 +62,12 @@ typedef struct {
 typedef ngx_int_t (*ngx_mesh_relay_step_pt)(ngx_mesh_relay_ctx_t *ctx);
 
 
+typedef struct {
+    ngx_mesh_relay_step_pt         handler;
+    char                          *action;     /* "... while" of the log */
+} ngx_mesh_relay_handler_t;
+
+
 static void ngx_mesh_relay_body_handler(ngx_http_request_t *r);
 static void ngx_mesh_relay_run(ngx_mesh_relay_ctx_t *ctx);
 static ngx_int_t ngx_mesh_relay_decode(ngx_mesh_relay_ctx_t *ctx);
@@ -88,15 +96,15 @@ static void ngx_mesh_relay_release(ngx_mesh_relay_ctx_t *ctx);
 
 /* indexed by ngx_mesh_relay_step_e */
 
-static ngx_mesh_relay_step_pt  ngx_mesh_relay_steps[] = {
-    ngx_mesh_relay_decode,
-    ngx_mesh_relay_validate,
-    ngx_mesh_relay_admit,
-    ngx_mesh_relay_start,
-    ngx_mesh_relay_executed,
-    ngx_mesh_relay_record,
-    ngx_mesh_relay_recorded,
-    ngx_mesh_relay_reply
+static ngx_mesh_relay_handler_t  ngx_mesh_relay_steps[] = {
+    { ngx_mesh_relay_decode, "decoding relay" },
+    { ngx_mesh_relay_validate, "validating relay" },
+    { ngx_mesh_relay_admit, "admitting relay to its session" },
+    { ngx_mesh_relay_start, "asking chain" },
+    { ngx_mesh_relay_executed, "taking answer of chain" },
+    { ngx_mesh_relay_record, "recording relay" },
+    { ngx_mesh_relay_recorded, "recording relay" },
+    { ngx_mesh_relay_reply, "sending to client" }
 };
 
 
@@ -170,7 +178,17 @@ ngx_mesh_relay_body_handler(ngx_http_request_t *r)
 static void
 ngx_mesh_relay_run(ngx_mesh_relay_ctx_t *ctx)
 {
-    while (ngx_mesh_relay_steps[ctx->step](ctx) == NGX_OK) { /* void */ }
+    ngx_int_t                  rc;
+    ngx_mesh_relay_handler_t  *h;
+
+    do {
+        h = &ngx_mesh_relay_steps[ctx->step];
+
+        ctx->request->connection->log->action = h->action;
+
+        rc = h->handler(ctx);
+
+    } while (rc == NGX_OK);
 }
 
 
@@ -330,6 +348,12 @@ ngx_mesh_relay_wait(ngx_mesh_relay_ctx_t *ctx, ngx_msec_t limit,
         ctx->timer.log = r->connection->log;
 
         r->read_event_handler = ngx_http_test_reading;
+
+        /* the client's end may have been seen with the body's */
+
+        if (r->connection->read->ready) {
+            ngx_post_event(r->connection->read, &ngx_posted_events);
+        }
     }
 
     if ((ngx_msec_int_t) (ctx->deadline - ngx_current_msec) <= 0) {
@@ -575,8 +599,6 @@ ngx_mesh_relay_refuse(ngx_mesh_relay_ctx_t *ctx, pocket_error_t *err)
 
     r = ctx->request;
 
-    ngx_mesh_relay_release(ctx);
-
     ngx_str_null(&dispatch);
 
     if (ctx->key.id.len && pocket_error_def(err->id)->dispatch) {
@@ -588,17 +610,29 @@ ngx_mesh_relay_refuse(ngx_mesh_relay_ctx_t *ctx, pocket_error_t *err)
                   "relay refused with code %uD: \"%*s\"",
                   err->code, err->message.len, err->message.data);
 
+    if (pocket_error_def(err->id)->status == NGX_HTTP_SERVICE_UNAVAILABLE
+        && ngx_mesh_relay_header(r, "Retry-After", NGX_MESH_RELAY_RETRY_AFTER)
+           != NGX_OK)
+    {
+        return ngx_mesh_relay_finish(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR);
+    }
+
     rc = ngx_mesh_relay_send_error(r, err, &dispatch);
 
     return ngx_mesh_relay_finish(ctx, rc);
 }
 
 
-/* the one way out; the cleanup gives back what is still held */
+/*
+ * The one way out.  What is still held is given back at once, as the request
+ * may live on at a page of error_page.
+ */
 
 static ngx_int_t
 ngx_mesh_relay_finish(ngx_mesh_relay_ctx_t *ctx, ngx_int_t rc)
 {
+    ngx_mesh_relay_cleanup(ctx);
+
     ngx_http_finalize_request(ctx->request, rc);
 
     return NGX_DONE;
@@ -615,6 +649,7 @@ ngx_mesh_relay_cleanup(void *data)
     }
 
     if (ctx->recording) {
+        ctx->recording = 0;
         ngx_mesh_relay_store_cancel(&ctx->record);
     }
 

@@ -319,9 +319,9 @@ ngx_mesh_relay_init_process(ngx_cycle_t *cycle)
 
     if (ngx_mesh_relay_verdict_init(cycle, mcf) != NGX_OK
         || mesh_http_start(cycle, mcf->node_http) != NGX_OK
-        || ngx_mesh_relay_store_init(cycle, mcf) != NGX_OK
+        || (mcf->store && ngx_mesh_relay_store_init(cycle, mcf) != NGX_OK)
         || ngx_mesh_relay_watch_init(cycle, mcf) != NGX_OK
-        || ngx_mesh_relay_notify_init(cycle, mcf) != NGX_OK)
+        || (mcf->store && ngx_mesh_relay_notify_init(cycle, mcf) != NGX_OK))
     {
         return NGX_ERROR;
     }
@@ -347,9 +347,16 @@ ngx_mesh_relay_exit_process(ngx_cycle_t *cycle)
         return;
     }
 
-    ngx_mesh_relay_notify_exit(cycle, mcf);
+    if (mcf->store) {
+        ngx_mesh_relay_notify_exit(cycle, mcf);
+    }
+
     ngx_mesh_relay_watch_exit(cycle, mcf);
-    ngx_mesh_relay_store_exit(cycle, mcf);
+
+    if (mcf->store) {
+        ngx_mesh_relay_store_exit(cycle, mcf);
+    }
+
     mesh_http_stop(mcf->node_http);
     ngx_mesh_relay_verdict_exit(mcf);
 }

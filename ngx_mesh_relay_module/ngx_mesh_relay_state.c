@@ -273,6 +273,10 @@ ngx_mesh_relay_store_node_set(ngx_mesh_relay_main_conf_t *mcf,
     ngx_str_t   argv[2 + 2 * NGX_MESH_RELAY_NODE_FIELDS];
     ngx_uint_t  i;
 
+    if (mcf->store == NULL) {
+        return;
+    }
+
     values[0] = status->height;
     values[1] = status->blocks_per_session;
     values[2] = status->client_session_sync_allowance;
@@ -303,6 +307,10 @@ ngx_mesh_relay_store_node_get(ngx_mesh_relay_main_conf_t *mcf,
 {
     ngx_str_t              argv[2 + NGX_MESH_RELAY_NODE_FIELDS];
     ngx_mesh_relay_ask_t  *ask;
+
+    if (mcf->store == NULL) {
+        return NGX_ERROR;
+    }
 
     ask = ngx_mesh_relay_ask_create(mcf, data);
     if (ask == NULL) {

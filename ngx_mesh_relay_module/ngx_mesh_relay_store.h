@@ -118,7 +118,7 @@ ngx_int_t ngx_mesh_relay_store_session_set(ngx_mesh_relay_main_conf_t *mcf,
     ngx_mesh_relay_session_key_t *key, ngx_mesh_relay_store_session_t *in,
     ngx_mesh_relay_store_session_pt handler, void *data);
 
-/* the last good check answer, kept over restarts (grace) */
+/* the last good check answer, kept over restarts in Redis, if any (grace) */
 void ngx_mesh_relay_store_node_set(ngx_mesh_relay_main_conf_t *mcf,
     ngx_mesh_relay_node_t *node, pocket_node_status_t *status, time_t at);
 
