@@ -37,6 +37,7 @@ ngx_int_t
 ngx_mesh_relay_send(ngx_http_request_t *r, ngx_uint_t status,
     ngx_mesh_relay_type_e type, ngx_chain_t *body, off_t size)
 {
+    u_char       *p;
     ngx_int_t     rc;
     ngx_chain_t  *cl;
 
@@ -49,8 +50,15 @@ ngx_mesh_relay_send(ngx_http_request_t *r, ngx_uint_t status,
 
     if (size) {
         r->headers_out.content_type = ngx_mesh_relay_types[type];
-        r->headers_out.content_type_len = ngx_mesh_relay_types[type].len;
         r->headers_out.content_type_lowcase = NULL;
+
+        /* gzip_types and the like are compared without the charset */
+
+        p = ngx_strlchr(r->headers_out.content_type.data,
+                        r->headers_out.content_type.data
+                        + r->headers_out.content_type.len, ';');
+
+        r->headers_out.content_type_len = p - r->headers_out.content_type.data;
 
     } else {
         r->header_only = 1;

@@ -26,6 +26,7 @@ typedef void (*ngx_mesh_relay_chain_text_pt)(pocket_text_t *t,
 static ngx_mesh_relay_chain_set_t *ngx_mesh_relay_chain_set_parse(
     ngx_mesh_relay_main_conf_t *mcf, ngx_pool_t *pool, ngx_str_t *text,
     pocket_file_error_t *err);
+static ngx_uint_t ngx_mesh_relay_chain_secret(pocket_request_chain_t *entry);
 static ngx_int_t ngx_mesh_relay_chain_url(pocket_request_chain_t *entry,
     ngx_str_t *scheme, ngx_str_t *authority, pocket_file_error_t *err);
 static void ngx_mesh_relay_chain_name(ngx_mesh_relay_main_conf_t *mcf,
@@ -54,7 +55,7 @@ ngx_mesh_relay_conf_chains(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_mesh_relay_main_conf_t *mcf = conf;
 
     ngx_str_t                    *value, text, scheme, authority;
-    ngx_uint_t                    i;
+    ngx_uint_t                    i, secret;
     pocket_file_error_t           err;
     ngx_mesh_relay_chain_t       *chain;
     ngx_mesh_relay_chain_set_t   *set;
@@ -85,18 +86,22 @@ ngx_mesh_relay_conf_chains(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    secret = 0;
     chain = set->chains.elts;
 
     for (i = 0; i < set->chains.nelts; i++) {
 
         /* with a password in it the file is a secret one */
 
-        if (chain[i].entry.password.len
-            && mesh_keyfile_read(cf, "mesh_relay_chains", &mcf->chains_file,
-                                 NGX_MESH_RELAY_CHAINS_MAX, &text)
-               != NGX_OK)
-        {
-            return NGX_CONF_ERROR;
+        if (!secret && ngx_mesh_relay_chain_secret(&chain[i].entry)) {
+            secret = 1;
+
+            if (mesh_keyfile_read(cf, "mesh_relay_chains", &mcf->chains_file,
+                                  NGX_MESH_RELAY_CHAINS_MAX, &text)
+                != NGX_OK)
+            {
+                return NGX_CONF_ERROR;
+            }
         }
 
         (void) ngx_mesh_relay_chain_url(&chain[i].entry, &scheme, &authority,
@@ -206,6 +211,24 @@ ngx_mesh_relay_chain_set_parse(ngx_mesh_relay_main_conf_t *mcf,
     }
 
     return set;
+}
+
+
+static ngx_uint_t
+ngx_mesh_relay_chain_secret(pocket_request_chain_t *entry)
+{
+    ngx_str_t  url, scheme, authority, rest;
+
+    if (entry->password.len) {
+        return 1;
+    }
+
+    url.data = entry->url.data;
+    url.len = entry->url.len;
+
+    return ngx_mesh_relay_url_split(&url, &scheme, &authority, &rest)
+           == NGX_OK
+           && ngx_strlchr(authority.data, authority.data + authority.len, '@');
 }
 
 

@@ -90,14 +90,17 @@ ngx_mesh_relay_update_start(ngx_http_request_t *r, ngx_str_t *text,
     up->before = *before;
     up->file = mcf->chains_file.data;
 
+    /* two updates at once must not write to one file */
+
     up->temp = ngx_pnalloc(r->pool, mcf->chains_file.len
-                                    + sizeof(NGX_MESH_RELAY_UPDATE_SUFFIX));
+                                    + sizeof(NGX_MESH_RELAY_UPDATE_SUFFIX)
+                                    + 2 + NGX_INT64_LEN + NGX_ATOMIC_T_LEN);
     if (up->temp == NULL) {
         return NGX_ERROR;
     }
 
-    (void) ngx_sprintf(up->temp, "%V" NGX_MESH_RELAY_UPDATE_SUFFIX "%Z",
-                       &mcf->chains_file);
+    (void) ngx_sprintf(up->temp, "%V.%P.%uA" NGX_MESH_RELAY_UPDATE_SUFFIX "%Z",
+                       &mcf->chains_file, ngx_pid, r->connection->number);
 
     task->handler = ngx_mesh_relay_update_write;
     task->event.handler = ngx_mesh_relay_update_written;
