@@ -11,6 +11,7 @@ package MeshBlocks;
 # Sections of a block, besides those of Test::Nginx:
 #
 #   relay     options of MeshRelay::relay; the request is that relay
+#   post_to   its URI, when it is not /v1/client/relay
 #   edit      perl code that changes $_, the relay's text, before it is sent
 #   answer    the chain's answer as it is escaped; its signature is verified
 #   refused   CODE MESSAGE of pocketcore (of sdk for code 1), status 400
@@ -50,8 +51,9 @@ sub new {
     chmod 0755, "$dir";
 
     my $self = bless {
-        dir => $dir, port6 => $port6, hole => $hole, keys => ['servicer'],
-        redis => MeshRedis->start, node => MeshNode->start(height => 6), %o,
+        dir => $dir, port6 => $port6, hole => $hole, faulty => $faulty,
+        keys => ['servicer'], redis => MeshRedis->start,
+        node => MeshNode->start(height => 6), %o,
     }, $class;
 
     $self->{chains} = {
@@ -164,7 +166,8 @@ sub request {
         return;
     }
 
-    $block->set_value(request => "POST /v1/client/relay\n$_")
+    my $uri = $block->post_to // '/v1/client/relay';
+    $block->set_value(request => "POST $uri\n$_")
         unless defined $block->request;
 }
 
