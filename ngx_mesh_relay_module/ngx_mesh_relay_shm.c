@@ -439,8 +439,9 @@ ngx_mesh_relay_proofs_create(ngx_mesh_relay_zone_t *zone, size_t size)
 
     size /= NGX_MESH_RELAY_PROOFS_SHARE;
 
-    for (bits = 31; bits > 1; bits--) {
-        n = (uint32_t) 1 << bits;
+    n = (uint32_t) 1 << 31;
+
+    for (bits = 31; bits > 1; bits--, n /= 2) {
 
         if (n / 2 <= NGX_MESH_RELAY_PROOFS_MIN
             || size / n >= sizeof(uint32_t) + POCKET_HASH_LEN / 2)

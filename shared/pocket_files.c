@@ -273,14 +273,13 @@ pocket_file_decode(const pocket_str_t *text, const pocket_json_field_t *root,
 
     /* what is not JSON at all is told first */
 
-    if (error.refused
-        && pocket_json_read(text, pocket_file_ignore, NULL, &rest) == 1)
-    {
-        return pocket_file_fail(err, POCKET_FILE_SHAPE, "%.*s",
-                                (int) error.len, (char *) error.text);
-    }
-
     if (error.refused) {
+
+        if (pocket_json_read(text, pocket_file_ignore, NULL, &rest) == 1) {
+            return pocket_file_fail(err, POCKET_FILE_SHAPE, "%.*s",
+                                    (int) error.len, (char *) error.text);
+        }
+
         error = rest;
     }
 

@@ -69,6 +69,8 @@ test_fail(const char *name, test_call_pt call, int expected)
     a.alloc = test_alloc;
     a.data = &m;
 
+    rc = POCKET_ERROR;
+
     for (n = 0; n < TEST_BLOCKS; n++) {
         m.n = 0;
         m.left = n;
