@@ -79,8 +79,8 @@ $(out)/env.mk: FORCE
 include_list = $(shell . shared/sources && for f in $$$(1); do echo $$f; done)
 pocket_sources := $(call include_list,pocket_sources)
 
-tree_flags = --with-cc='$(CC)' --with-cc-opt='$(HARDEN_CC) -Wextra' \
-             --with-ld-opt='$(HARDEN_LD)'
+tree_flags = --with-cc='$(CC)' --with-ld-opt='$(HARDEN_LD)' \
+             --with-cc-opt='$(HARDEN_CC) -Wextra -Wno-unused-parameter'
 
 $(tree)/objs/Makefile: $(out)/env.mk shared/sources shared/config \
                        $(addons:%=%/config) $(test_addon:%=%/config)
