@@ -5,6 +5,9 @@ root=$(cd "$(dirname "$0")/../.." && pwd -P)
 build=${BUILD:-$root/build}
 nginx=${NGINX_BINARY:-nginx}
 
+# a variable of this name makes nginx take over another's sockets
+unset NGINX
+
 fail() {
     echo "$name: $*" >&2
     exit 1
