@@ -82,6 +82,30 @@ for my $fault ('close', 'lost', 'hang') {
 
 is($node->stat('twice'), 0, 'no proof was at the node twice at once');
 
+# a doubt is not renewed by reloads
+
+{
+    my $before = $ledger->sum->{delivered};
+    my $from = $node->stat('relay');
+    $node->set(relay => 'lost');
+    answered('reloads', 10);
+    ok($edge->wait_for(sub { $node->stat('relay') > $from }),
+       'reloads: the node is notified');
+    $node->set(relay => 'ok');
+    my $at = Time::HiRes::time();
+    my ($n, $done) = (0, 0);
+    while (!$done && Time::HiRes::time() - $at < 25) {
+        $edge->reload;
+        $n++;
+        $done = $edge->wait_for(
+            sub { $ledger->sum->{delivered} == $before + 10 }, 0.5);
+    }
+    ok($done, 'reloads: all are delivered');
+    cmp_ok($n, '>=', 4, "reloads: over $n of them");
+    cmp_ok(Time::HiRes::time() - $at, '>=', 5, 'reloads: after their time');
+    ok($ledger->adds_up, 'reloads: the ledger adds up');
+}
+
 # refused connections leave nothing in doubt
 
 {

@@ -218,12 +218,14 @@ is(lease('t1', 5000, 0), 0, 'no lease to renew');
 is(lease('t1', 5000, 1), 3, 'a first lease: nobody let go');
 is(lease('t1', 5000, 0), 1, 'it is ours');
 is(lease('t2', 5000, 1), 0, 'and not another\'s');
-is(release('t2', 1), 0, 'who does not let go');
+is(release('t2', 'clean'), 0, 'who does not let go');
 cmp_ok(call('PTTL', 'mesh:lease:e:0'), '<=', 5000, 'it ends by itself');
-is(release('t1', 1), 1, 'we do');
+is(release('t1', 'clean'), 1, 'we do');
 is(lease('t2', 5000, 1), 2, 'cleanly');
-is(release('t2', 0), 1, 'or not');
-is(lease('t1', 5000, 1), 3, 'which is seen');
+is(release('t2', 'doubt:1000'), 1, 'or with something in doubt');
+is(lease('t1', 5000, 0), 0, 'what was let go is not renewed');
+is(lease('t1', 5000, 1), 'doubt:1000', 'and the next owner is told');
+is(lease('t2', 5000, 1), 0, 'there is one owner');
 
 # adoption
 
