@@ -11,6 +11,7 @@ package MeshBlocks;
 # Sections of a block, besides those of Test::Nginx:
 #
 #   relay     options of MeshRelay::relay; the request is that relay
+#   times     so many of them, one after the other, each of its own entropy
 #   post_to   its URI, when it is not /v1/client/relay
 #   edit      perl code that changes $_, the relay's text, before it is sent
 #   answer    the chain's answer as it is escaped; its signature is verified
@@ -149,26 +150,29 @@ sub request {
     my %o = eval $block->relay;
     die $block->name . ": relay: $@" if $@;
 
-    local $_ = MeshRelay::relay(height => 5, %o);
+    my @relays = MeshRelay::relays($block->times // 1, height => 5, %o);
 
     if (defined $block->edit) {
-        eval $block->edit;
-        die $block->name . ": edit: $@" if $@;
+        for (@relays) {
+            eval $block->edit;
+            die $block->name . ": edit: $@" if $@;
+        }
     }
 
-    $block->set_value(relay_sent => $_);
+    $block->set_value(relays => \@relays);
 
-    if (defined $block->raw_request) {
-        my $text = $_;
-        my $raw = $block->raw_request;
+    if (defined(my $raw = $block->raw_request)) {
         $block->set_value(raw_request => ref $raw
-            ? [map { fill($_, $text) } @$raw] : fill($raw, $text));
+            ? [map { fill($_, $relays[0]) } @$raw] : fill($raw, $relays[0]));
         return;
     }
 
+    return if defined $block->request;
+
     my $uri = $block->post_to // '/v1/client/relay';
-    $block->set_value(request => "POST $uri\n$_")
-        unless defined $block->request;
+    my @requests = map { "POST $uri\n$_" } @relays;
+
+    $block->set_value(request => @requests > 1 ? \@requests : $requests[0]);
 }
 
 # <RELAY>, <LENGTH> and <HEXLENGTH> of a raw request
@@ -202,6 +206,14 @@ sub expect {
 
     $block->set_value(response_headers => join "\n", @headers)
         unless defined $block->response_headers;
+
+    my $n = $block->times // 1;
+
+    for my $name ($n > 1 ? qw(error_code response_body response_headers) : ())
+    {
+        my $value = $block->$name // ($name eq 'error_code' ? 200 : next);
+        $block->set_value($name => [($value) x $n]) unless ref $value;
+    }
 }
 
 # a request beside that of the block: init, or a body check
@@ -229,7 +241,7 @@ sub recorded {
 # for add_response_body_check(): what was recorded, the answer's text and its signature
 
 sub check {
-    my ($self, $block, $body) = @_;
+    my ($self, $block, $body, $i) = @_;
     my $name = $block->name;
 
     return unless defined($block->refused // $block->answer);
@@ -241,14 +253,14 @@ sub check {
 
     return unless defined $block->answer;
 
-    Test::More::is($recorded, 1, "$name - it is recorded");
+    Test::More::is($recorded, $i + 1, "$name - it is recorded");
 
     (my $answer = $block->answer) =~ s/\n\z//;
     my ($text) = ($body // '')
         =~ /\A\{"response":"(.*)","signature":"[0-9a-f]{128}"\}\n\z/s;
 
     Test::More::is($text, $answer, "$name - the chain's answer");
-    Test::More::ok(MeshRelay::verify($block->relay_sent, $body),
+    Test::More::ok(MeshRelay::verify($block->relays->[$i], $body),
                    "$name - its signature");
 }
 
