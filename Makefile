@@ -79,8 +79,8 @@ $(out)/env.mk: FORCE
 include_list = $(shell . shared/sources && for f in $$$(1); do echo $$f; done)
 pocket_sources := $(call include_list,pocket_sources)
 
-tree_flags = --with-cc='$(CC)' --with-ld-opt='$(HARDEN_LD)' \
-             --with-cc-opt='$(HARDEN_CC) -Wextra -Wno-unused-parameter'
+tree_flags = --with-cc='$(CC)' --with-cc-opt='$(CC_FLAGS)' \
+             --with-ld-opt='$(LD_FLAGS)'
 
 $(tree)/objs/Makefile: $(out)/env.mk shared/sources shared/config \
                        $(addons:%=%/config) $(test_addon:%=%/config)
@@ -101,9 +101,8 @@ endif
 
 # Programs of plain C: the command line tool, unit tests, benchmarks.
 
-c_flags  = $(HARDEN_CC) -std=gnu11 -W -Wall -Wextra -Wpointer-arith \
-           -Wno-unused-parameter -Werror -Ishared
-c_libs   = $(HARDEN_LD) -lyajl -lsodium -lhiredis -lssl -lcrypto -lm -lpthread
+c_flags  = $(CC_FLAGS) -std=gnu11 -Ishared
+c_libs   = $(LD_FLAGS) -lyajl -lsodium -lhiredis -lssl -lcrypto -lm -lpthread
 
 pocket_objs := $(pocket_sources:%.c=$(out)/obj/shared/%.o)
 cli_objs    := $(patsubst %.c,$(out)/obj/%.o,$(wildcard shared/cli/*.c))
