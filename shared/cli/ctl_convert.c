@@ -98,6 +98,16 @@ static const char  ctl_convert_usage[] =
 "Exit code: 0 converted, 1 FILE is not as it should be, 2 usage or files.\n";
 
 
+/* log levels of the mesh client, and nginx's */
+
+static const char  *ctl_levels[][2] = {
+    { "debug", "info" },
+    { "info", "notice" },
+    { "error", "error" },
+    { "none", "crit" }
+};
+
+
 static const struct option  ctl_convert_table[] = {
     { "datadir", required_argument, NULL, 'd' },
     { "region", required_argument, NULL, 'r' },
@@ -261,9 +271,9 @@ ctl_convert_option(ctl_convert_options_t *o, int opt)
 static int
 ctl_convert_file(ctl_convert_t *cv)
 {
-    int           n;
-    struct stat   st;
-    const char   *name;
+    int          n;
+    const char  *name;
+    struct stat  st;
 
     name = cv->options->file;
 
@@ -296,8 +306,8 @@ static int
 ctl_convert_datadir(ctl_convert_t *cv)
 {
     char                 dir[PATH_MAX], *slash;
-    struct stat          st;
     const char          *name;
+    struct stat          st;
     const pocket_str_t  *value;
 
     name = cv->options->datadir;
@@ -410,7 +420,7 @@ ctl_convert_report(ctl_convert_t *cv)
 static void
 ctl_convert_main(ctl_convert_t *cv)
 {
-    cli_buf_t              module;
+    cli_buf_t               module;
     ctl_convert_options_t  *o;
 
     o = cv->options;
@@ -630,16 +640,10 @@ ctl_convert_chain(ctl_convert_t *cv)
 static const char *
 ctl_convert_log_level(ctl_convert_t *cv)
 {
-    char                  text[256];
-    size_t                i, len;
-    const char           *p, *level, *name;
-    const pocket_str_t   *value;
-    static const char  *levels[][2] = {
-        { "debug", "info" },
-        { "info", "notice" },
-        { "error", "error" },
-        { "none", "crit" }
-    };
+    char                 text[256];
+    size_t               i, len;
+    const char          *p, *level, *name;
+    const pocket_str_t  *value;
 
     value = &cv->conf.values[CTL_LOG_LEVEL].text;
     snprintf(text, sizeof(text), "%.*s", (int) value->len, value->data);
@@ -658,9 +662,11 @@ ctl_convert_log_level(ctl_convert_t *cv)
 
             name = name ? name + 1 : p;
 
-            for (i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
-                if (strncmp(name, levels[i][0], strlen(levels[i][0])) == 0) {
-                    level = levels[i][1];
+            for (i = 0; i < sizeof(ctl_levels) / sizeof(ctl_levels[0]); i++) {
+                if (strncmp(name, ctl_levels[i][0], strlen(ctl_levels[i][0]))
+                    == 0)
+                {
+                    level = ctl_levels[i][1];
                 }
             }
         }

@@ -365,8 +365,8 @@ static int
 ctl_link_tls(ctl_link_t *link, const ctl_url_t *u,
     const ctl_http_request_t *rq)
 {
-    int             ok;
-    unsigned char   addr[16];
+    int                 ok;
+    unsigned char       addr[16];
     X509_VERIFY_PARAM  *param;
 
     link->ctx = SSL_CTX_new(TLS_client_method());

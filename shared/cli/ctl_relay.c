@@ -480,8 +480,8 @@ ctl_relay_failure(ctl_relay_t *r, ctl_http_answer_t *http,
 static int
 ctl_relay_verify(ctl_relay_t *r, ctl_relay_answer_t *answer)
 {
-    pocket_error_id_e    id;
     unsigned char        hash[POCKET_HASH_LEN];
+    pocket_error_id_e    id;
     const pocket_str_t  *servicer;
 
     servicer = &r->relay.proof.servicer_pub_key;

@@ -193,8 +193,8 @@ ctl_str(const char *text)
 int
 ctl_number(const char *text, int64_t *n)
 {
-    char       *end;
-    long long   value;
+    char      *end;
+    long long  value;
 
     errno = 0;
     value = strtoll(text, &end, 10);

@@ -522,9 +522,9 @@ static void
 demo_result_block(cli_buf_t *b, const pocket_str_t *chain,
     const demo_rpc_t *rpc)
 {
-    char                 param[32];
-    size_t               len;
-    unsigned long long   n;
+    char                param[32];
+    size_t              len;
+    unsigned long long  n;
 
     n = demo_chain_height();
 

@@ -25,6 +25,9 @@ static int demo_relay_any_servicer(void *data, const unsigned char *key,
 static int demo_relay_any_chain(void *data, const pocket_str_t *id);
 
 
+static pocket_str_t  demo_relay_unread =
+    pocket_string("{\"dispatch\":null,\"error\":{\"Offset\":1}}\n");
+
 static pocket_str_t  demo_relay_delivered =
     pocket_string("{\"dispatch\":null,\"error\":null,\"signature\":true}\n");
 
@@ -38,15 +41,13 @@ demo_node_relay(demo_node_t *n, demo_conn_t *c, demo_request_t *rq,
     pocket_relay_t          relay;
     pocket_error_t          reason;
     pocket_relay_hashes_t   hashes;
-    static pocket_str_t     unread = pocket_string(
-        "{\"dispatch\":null,\"error\":{\"Offset\":1}}\n");
 
     memset(&relay, 0, sizeof(pocket_relay_t));
 
     if (rq->body.len
         && pocket_relay_decode(&rq->body, &relay, &reason, a) != POCKET_OK)
     {
-        demo_answer(c, 400, DEMO_TYPE_JSON, NULL, &unread);
+        demo_answer(c, 400, DEMO_TYPE_JSON, NULL, &demo_relay_unread);
         return;
     }
 
@@ -71,8 +72,8 @@ static int
 demo_relay_check(demo_node_t *n, const pocket_relay_t *relay,
     pocket_relay_hashes_t *hashes, demo_claim_t **claim, demo_error_t *err)
 {
-    demo_servicer_t        servicer;
     unsigned char          hex[2 * POCKET_HASH_LEN];
+    demo_servicer_t        servicer;
     const pocket_proof_t  *proof;
 
     proof = &relay->proof;

@@ -392,11 +392,11 @@ void
 demo_node_dispatch(demo_node_t *n, demo_conn_t *c, demo_request_t *rq,
     pocket_alloc_t *a)
 {
-    int64_t        height;
-    cli_buf_t     *b, text;
-    demo_error_t   err;
-    demo_header_t  header;
-    pocket_str_t   none;
+    int64_t         height;
+    cli_buf_t      *b, text;
+    demo_error_t    err;
+    pocket_str_t    none;
+    demo_header_t   header;
 
     b = &n->body;
     b->text.len = 0;

@@ -31,8 +31,8 @@ demo_is(const pocket_str_t *s, const char *text)
 int
 demo_number(const pocket_str_t *s, int64_t *n)
 {
-    int64_t  value;
     size_t   i;
+    int64_t  value;
 
     i = s->len && (s->data[0] == '-' || s->data[0] == '+');
 

@@ -49,11 +49,12 @@ static const char  demo_usage[] =
 "port prints a port of 127.0.0.1 that is free.\n"
 "\n"
 "GET /_demo/claims tells what it would claim, GET /_demo/stats what it has\n"
-"answered.  GET /_demo/set?NAME=VALUE&... changes height (also +N), block_time,\n"
-"allowance, starting, catching_up, forget=1 (all evidence); with path=relay,\n"
-"session, check or all it fails on purpose: status=N, code=N, delay=MS,\n"
-"drop=before or after, hang=1, spoil=html, empty or garbage, and count=N ends\n"
-"that after N requests; without any of these it works again.\n";
+"answered.  GET /_demo/set?NAME=VALUE&... changes height (also +N),\n"
+"block_time, allowance, starting, catching_up, forget=1 (all evidence); with\n"
+"path=relay, session, check or all it fails on purpose: status=N, code=N,\n"
+"delay=MS, drop=before or after, hang=before or after, spoil=html, empty or\n"
+"garbage, and count=N ends that after N requests; without any of these it\n"
+"works again.\n";
 
 
 int
