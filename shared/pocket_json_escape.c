@@ -15,11 +15,21 @@
 #define POCKET_JSON_BAD      "\\ufffd"
 #define POCKET_JSON_BAD_LEN  (sizeof(POCKET_JSON_BAD) - 1)
 
+/* after so many plain bytes more are looked for by words */
+
+#define POCKET_JSON_RUN      16
+
+/* a word of one byte, and the high bits of the bytes of w that are 0 */
+
+#define POCKET_JSON_WORD(c)  (0x0101010101010101 * (uint64_t) (c))
+#define POCKET_JSON_ZERO(w)  (((w) - POCKET_JSON_WORD(1)) & ~(w))
+
 
 static size_t pocket_json_escape_one(unsigned char *dst,
     const unsigned char *p, const unsigned char *last, size_t *taken,
     unsigned *cut);
 static size_t pocket_json_escape_ascii(unsigned char *dst, unsigned char c);
+static size_t pocket_json_plain_words(const unsigned char *p, size_t len);
 static unsigned char *pocket_json_stream_tail(pocket_json_stream_t *s,
     unsigned char *dst, pocket_str_t *piece);
 static unsigned char *pocket_json_stream_bad(pocket_json_stream_t *s,
@@ -220,7 +230,7 @@ unsigned char *
 pocket_json_stream(pocket_json_stream_t *s, unsigned char *dst,
     unsigned char *last, pocket_str_t *piece)
 {
-    size_t                n, taken;
+    size_t                n, run, taken;
     unsigned              cut;
     const unsigned char  *p, *end;
 
@@ -235,14 +245,27 @@ pocket_json_stream(pocket_json_stream_t *s, unsigned char *dst,
 
     p = piece->data;
     end = p + piece->len;
+    run = 0;
 
     while (p < end && last - dst >= POCKET_JSON_ESCAPE_MAX) {
 
         if (pocket_json_plain[*p]) {
             *dst++ = *p++;
+
+            if (++run == POCKET_JSON_RUN) {
+                n = (size_t) (end - p < last - dst ? end - p : last - dst);
+                n = pocket_json_plain_words(p, n);
+
+                memcpy(dst, p, n);
+                dst += n;
+                p += n;
+                run = 0;
+            }
+
             continue;
         }
 
+        run = 0;
         n = pocket_json_escape_one(dst, p, end, &taken, &cut);
 
         if (cut) {
@@ -264,6 +287,34 @@ pocket_json_stream(pocket_json_stream_t *s, unsigned char *dst,
     piece->data = (unsigned char *) p;
 
     return dst;
+}
+
+
+/* Gives how many of len bytes are plain, in whole words. */
+
+static size_t
+pocket_json_plain_words(const unsigned char *p, size_t len)
+{
+    size_t    i;
+    uint64_t  w, bad;
+
+    for (i = 0; len - i >= sizeof(uint64_t); i += sizeof(uint64_t)) {
+
+        memcpy(&w, p + i, sizeof(uint64_t));
+
+        bad = w | (w - POCKET_JSON_WORD(' '))
+              | POCKET_JSON_ZERO(w ^ POCKET_JSON_WORD('"'))
+              | POCKET_JSON_ZERO(w ^ POCKET_JSON_WORD('&'))
+              | POCKET_JSON_ZERO(w ^ POCKET_JSON_WORD('<'))
+              | POCKET_JSON_ZERO(w ^ POCKET_JSON_WORD('>'))
+              | POCKET_JSON_ZERO(w ^ POCKET_JSON_WORD('\\'));
+
+        if (bad & POCKET_JSON_WORD(0x80)) {
+            break;
+        }
+    }
+
+    return i;
 }
 
 

@@ -91,20 +91,25 @@ pocket_hex_decode(const pocket_str_t *hex, unsigned char *dst, size_t max,
 }
 
 
+/*
+ * The value, or -1.  Without branches: nobody predicts those of random
+ * digits, and a relay has hundreds of them.
+ */
+
 static int
 pocket_hex_digit(unsigned char c)
 {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
+    unsigned  digit, letter, is_digit, is_letter;
 
-    c |= 0x20;
+    digit = (unsigned char) (c - '0');
+    letter = (unsigned char) ((c | 0x20) - 'a');
 
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
+    is_digit = (digit - 10) >> 31;
+    is_letter = (letter - 6) >> 31;
 
-    return -1;
+    return (int) ((digit & -is_digit)
+                  | ((letter + 10) & -is_letter)
+                  | ((is_digit | is_letter) - 1));
 }
 
 
