@@ -736,7 +736,7 @@ ngx_mesh_relay_session_find(ngx_mesh_relay_zone_t *zone, ngx_str_t *id)
 {
     return (ngx_mesh_relay_session_t *)
                ngx_str_rbtree_lookup(&zone->sh->tree, id,
-                                     ngx_crc32_short(id->data, id->len));
+                                     ngx_crc32_long(id->data, id->len));
 }
 
 
@@ -760,7 +760,7 @@ ngx_mesh_relay_session_create(ngx_mesh_relay_zone_t *zone,
     ss->sn.str.data = (u_char *) ss + sizeof(ngx_mesh_relay_session_t);
     ngx_memcpy(ss->sn.str.data, key->id.data, key->id.len);
 
-    ss->sn.node.key = ngx_crc32_short(key->id.data, key->id.len);
+    ss->sn.node.key = ngx_crc32_long(key->id.data, key->id.len);
     ss->node = key->servicer->node->state;
 
     pocket_session_init(&ss->machine, key->height, &ss->node->status);
