@@ -529,6 +529,12 @@ ctl_ledger_json(ctl_ledger_t *l)
                        (long long) row->expired);
     }
 
-    fwrite(out.text.data, 1, out.text.len, stdout);
+    if (out.failed) {
+        ctl_error("no memory");
+
+    } else if (out.text.len) {
+        fwrite(out.text.data, 1, out.text.len, stdout);
+    }
+
     cli_buf_free(&out);
 }
