@@ -20,6 +20,8 @@ my $edge = MeshEdge->new(
     redis => $redis->socket, workers => 4,
     nodes => [{ name => 'a', url => $node->url, keys => ['s1'] }],
     http => 'mesh_relay_node_check_interval 200ms;
+             mesh_relay_session_timeout 10s;
+             mesh_relay_record_timeout 10s;
              mesh_relay_unvalidated_max 10;',
 );
 
@@ -31,11 +33,14 @@ sub relays {
                              app => "app$part", %o);
 }
 
+sub known {
+    my $probe = '{"proof":{"servicer_pub_key":"' . MeshRelay::public('s1')
+        . '"}}';
+    return $edge->wait_for(sub { $edge->code($probe) == 25 });
+}
+
 $edge->start;
-ok($edge->wait_for(sub {
-    $edge->code('{"proof":{"servicer_pub_key":"' . MeshRelay::public('s1')
-                . '"}}') == 25
-}), 'the node is known');
+ok(known(), 'the node is known');
 
 is_deeply({ $edge->burst(relays(60)) }, { 200 => 25, 90 => 35 },
           'no more than the node takes, in a burst');
@@ -63,6 +68,7 @@ $part++;
 is_deeply({ $edge->burst(relays(20)) }, { 200 => 20 }, 'a third one');
 $edge->quit;
 $edge->start;
+known();
 is_deeply({ $edge->burst(relays(20)) }, { 200 => 5, 90 => 15 },
           'nor does a restart');
 
