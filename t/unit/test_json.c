@@ -68,6 +68,7 @@ static void test_nulls(void);
 static void test_repeats(void);
 static void test_wrong_types(void);
 static void test_unescape_bad(void);
+static void test_stream_runs(void);
 
 const char *__asan_default_options(void);
 
@@ -599,6 +600,55 @@ test_unescape_bad(void)
 }
 
 
+/*
+ * Long plain runs are taken by words: one byte of any value, anywhere in
+ * one, becomes what the plain loop makes of it; with every room left.
+ */
+
+static void
+test_stream_runs(void)
+{
+    size_t                at, room;
+    unsigned              c, bad;
+    pocket_str_t          text, piece;
+    unsigned char        *p, *end, *last, raw[64], want[128], got[256];
+    pocket_json_stream_t  stream;
+
+    text.data = raw;
+    text.len = sizeof(raw);
+    bad = 0;
+
+    for (c = 0; c < 256; c++) {
+        for (at = 0; at < sizeof(raw); at++) {
+
+            memset(raw, '!' + (int) (at & 1) * ('~' - '!'), sizeof(raw));
+            raw[at] = (unsigned char) c;
+            last = pocket_json_escape(want, &text);
+
+            for (room = POCKET_JSON_STREAM_MIN; room < 80; room += 5) {
+
+                memset(&stream, 0, sizeof(pocket_json_stream_t));
+                piece = text;
+                p = got;
+
+                while (piece.len) {
+                    end = p + room;
+                    p = pocket_json_stream(&stream, p, end, &piece);
+                    bad += (p > end);
+                }
+
+                p = pocket_json_stream_end(&stream, p);
+
+                bad += (p - got != last - want
+                        || memcmp(got, want, (size_t) (p - got)) != 0);
+            }
+        }
+    }
+
+    test(bad == 0, "any byte in a plain run");
+}
+
+
 int
 main(void)
 {
@@ -613,6 +663,7 @@ main(void)
     test_repeats();
     test_wrong_types();
     test_unescape_bad();
+    test_stream_runs();
 
     return failed ? 1 : 0;
 }
