@@ -204,25 +204,9 @@ for my $case ([ 'as it comes' ], [ 'with data', '--data', "a\"\\\x01<\xc3\xa4" ]
 # https
 
 SKIP: {
-    system("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256"
-           . " -nodes -days 1 -subj /CN=edge.example"
-           . " -addext subjectAltName=IP:127.0.0.1 -keyout $dir/tls.key"
-           . " -out $dir/tls.crt 2> /dev/null") == 0
-        or skip 'no openssl', 8;
+    skip 'no openssl', 9 if system('openssl version > /dev/null 2>&1');
 
-    my $port = MeshCtl->port;
-    my $pid = fork // die "fork: $!";
-    if (!$pid) {
-        open STDIN, '<', '/dev/null';
-        open STDOUT, '>', '/dev/null';
-        open STDERR, '>', '/dev/null';
-        no warnings;
-        exec 'openssl', 's_server', '-quiet', '-accept', "127.0.0.1:$port",
-             '-cert', "$dir/tls.crt", '-key', "$dir/tls.key", '-WWW';
-        POSIX::_exit(127);
-    }
-
-    wait_for(sub { IO::Socket::INET->new("127.0.0.1:$port") });
+    my ($port, $pid) = tls_server('127.0.0.1');
 
     my @given = (@relay, '--servicer', $servicer, '--session-height', 5,
                  '--timeout', 1);
@@ -251,9 +235,41 @@ SKIP: {
 
     kill 'TERM', $pid;
     waitpid $pid, 0;
+
+    ($port, $pid) = tls_server('127.0.0.9');
+    ($code, $out, $err) = ctl('relay', "https://127.0.0.1:$port", @given,
+                              '--cacert', "$dir/tls.crt");
+    like($err, qr/IP address mismatch/i, 'nor is another address');
+    kill 'TERM', $pid;
+    waitpid $pid, 0;
 }
 
 done_testing();
+
+
+# The port and process of a server whose certificate is for an address.
+sub tls_server {
+    my ($address) = @_;
+    system("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256"
+           . " -nodes -days 1 -subj /CN=edge.example"
+           . " -addext subjectAltName=IP:$address -keyout $dir/tls.key"
+           . " -out $dir/tls.crt 2> /dev/null") == 0 or die 'openssl req';
+
+    my $port = MeshCtl->port;
+    my $pid = fork // die "fork: $!";
+    if (!$pid) {
+        open STDIN, '<', '/dev/null';
+        open STDOUT, '>', '/dev/null';
+        open STDERR, '>', '/dev/null';
+        no warnings;
+        exec 'openssl', 's_server', '-quiet', '-accept', "127.0.0.1:$port",
+             '-cert', "$dir/tls.crt", '-key', "$dir/tls.key", '-WWW';
+        POSIX::_exit(127);
+    }
+
+    wait_for(sub { IO::Socket::INET->new("127.0.0.1:$port") });
+    return ($port, $pid);
+}
 
 
 # What a servicer answers to this relay with this text.
