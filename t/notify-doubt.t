@@ -101,7 +101,7 @@ is($node->stat('twice'), 0, 'no proof was at the node twice at once');
             sub { $ledger->sum->{delivered} == $before + 10 }, 0.5);
     }
     ok($done, 'reloads: all are delivered');
-    cmp_ok($n, '>=', 4, "reloads: over $n of them");
+    cmp_ok($n, '>=', 2, "reloads: over $n of them");
     cmp_ok(Time::HiRes::time() - $at, '>=', 5, 'reloads: after their time');
     ok($ledger->adds_up, 'reloads: the ledger adds up');
 }
