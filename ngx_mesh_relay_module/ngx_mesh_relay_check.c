@@ -9,15 +9,26 @@
 #include "ngx_mesh_relay_verdict.h"
 
 
+#define NGX_MESH_RELAY_CHECK_POLL  20     /* ms, until the first check */
+
+
 typedef struct {
-    unsigned             done:1;
+    ngx_http_request_t    *request;
+    pocket_relay_t         relay;
+    ngx_event_t            timer;
+    unsigned               done:1;
 } ngx_mesh_relay_check_ctx_t;
 
 
 static ngx_int_t ngx_mesh_relay_check_handler(ngx_http_request_t *r);
 static void ngx_mesh_relay_check_body_handler(ngx_http_request_t *r);
-static ngx_int_t ngx_mesh_relay_check(ngx_http_request_t *r,
+static ngx_int_t ngx_mesh_relay_check_decode(ngx_mesh_relay_check_ctx_t *ctx,
     pocket_error_t *err);
+static void ngx_mesh_relay_check(ngx_mesh_relay_check_ctx_t *ctx);
+static void ngx_mesh_relay_check_timer_handler(ngx_event_t *ev);
+static void ngx_mesh_relay_check_refuse(ngx_http_request_t *r,
+    pocket_error_t *err);
+static void ngx_mesh_relay_check_cleanup(void *data);
 
 
 ngx_int_t
@@ -45,6 +56,7 @@ static ngx_int_t
 ngx_mesh_relay_check_handler(ngx_http_request_t *r)
 {
     ngx_int_t                    rc;
+    ngx_http_cleanup_t          *cln;
     ngx_mesh_relay_loc_conf_t   *lcf;
     ngx_mesh_relay_check_ctx_t  *ctx;
 
@@ -67,6 +79,16 @@ ngx_mesh_relay_check_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    cln->handler = ngx_mesh_relay_check_cleanup;
+    cln->data = ctx;
+
+    ctx->request = r;
+
     ngx_http_set_ctx(r, ctx, ngx_mesh_relay_module);
 
     rc = ngx_http_read_client_request_body(r,
@@ -88,72 +110,145 @@ static void
 ngx_mesh_relay_check_body_handler(ngx_http_request_t *r)
 {
     ngx_int_t                    rc;
-    ngx_str_t                    nothing;
     pocket_error_t               err;
     ngx_mesh_relay_check_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_mesh_relay_module);
 
-    ctx->done = 1;
-
-    rc = ngx_mesh_relay_check(r, &err);
+    rc = ngx_mesh_relay_check_decode(ctx, &err);
 
     if (rc == NGX_OK) {
-        r->preserve_body = 1;
-        r->write_event_handler = ngx_http_core_run_phases;
-        ngx_http_core_run_phases(r);
+        ngx_mesh_relay_check(ctx);
         return;
     }
 
-    if (rc == NGX_ERROR || ngx_mesh_relay_cors(r) != NGX_OK) {
-        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+    if (rc == NGX_DECLINED) {
+        ngx_mesh_relay_check_refuse(r, &err);
         return;
     }
 
-    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                  "relay refused with code %uD: \"%*s\"",
-                  err.code, err.message.len, err.message.data);
-
-    ngx_str_null(&nothing);
-
-    rc = ngx_mesh_relay_send_error(r, &err, &nothing);
-
-    ngx_http_finalize_request(r, rc);
+    ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
 }
 
 
-/* NGX_DECLINED: refused, with *err */
+/* NGX_DECLINED: it is none, with *err */
 
 static ngx_int_t
-ngx_mesh_relay_check(ngx_http_request_t *r, pocket_error_t *err)
+ngx_mesh_relay_check_decode(ngx_mesh_relay_check_ctx_t *ctx,
+    pocket_error_t *err)
 {
-    ngx_str_t                      text;
-    pocket_str_t                   body;
-    pocket_relay_t                *relay;
-    pocket_alloc_t                 a;
-    pocket_relay_hashes_t          hashes;
-    ngx_mesh_relay_main_conf_t    *mcf;
-    ngx_mesh_relay_session_key_t   key;
+    ngx_str_t       text;
+    pocket_str_t    body;
+    pocket_alloc_t  a;
 
-    mcf = ngx_http_get_module_main_conf(r, ngx_mesh_relay_module);
-
-    if (ngx_mesh_relay_body(r, &text) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    relay = ngx_pcalloc(r->pool, sizeof(pocket_relay_t));
-    if (relay == NULL) {
+    if (ngx_mesh_relay_body(ctx->request, &text) != NGX_OK) {
         return NGX_ERROR;
     }
 
     body.data = text.data;
     body.len = text.len;
 
-    ngx_mesh_relay_allocator(r->pool, &a);
+    ngx_mesh_relay_allocator(ctx->request->pool, &a);
 
-    if (pocket_relay_decode(&body, relay, err, &a) != POCKET_OK) {
+    if (pocket_relay_decode(&body, &ctx->relay, err, &a) != POCKET_OK) {
         return NGX_DECLINED;
     }
 
-    return ngx_mesh_relay_verdict(mcf, relay, &hashes, &key, err);
+    return NGX_OK;
+}
+
+
+static void
+ngx_mesh_relay_check(ngx_mesh_relay_check_ctx_t *ctx)
+{
+    ngx_int_t                      rc;
+    pocket_error_t                 err;
+    ngx_http_request_t            *r;
+    pocket_relay_hashes_t          hashes;
+    ngx_mesh_relay_main_conf_t    *mcf;
+    ngx_mesh_relay_session_key_t   key;
+
+    r = ctx->request;
+    mcf = ngx_http_get_module_main_conf(r, ngx_mesh_relay_module);
+
+    r->connection->log->action = "checking relay";
+
+    rc = ngx_mesh_relay_verdict(mcf, &ctx->relay, &hashes, &key, &err);
+
+    if (rc == NGX_OK) {
+        ctx->done = 1;
+
+        r->preserve_body = 1;
+        r->read_event_handler = ngx_http_block_reading;
+        r->write_event_handler = ngx_http_core_run_phases;
+
+        ngx_http_core_run_phases(r);
+        return;
+    }
+
+    if (ngx_mesh_relay_verdict_early(mcf, &key, &err)) {
+        ctx->timer.handler = ngx_mesh_relay_check_timer_handler;
+        ctx->timer.data = ctx;
+        ctx->timer.log = r->connection->log;
+
+        r->read_event_handler = ngx_http_test_reading;
+
+        ngx_add_timer(&ctx->timer, NGX_MESH_RELAY_CHECK_POLL);
+        return;
+    }
+
+    ngx_mesh_relay_check_refuse(r, &err);
+}
+
+
+static void
+ngx_mesh_relay_check_timer_handler(ngx_event_t *ev)
+{
+    ngx_mesh_relay_check_ctx_t *ctx = ev->data;
+
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    ngx_mesh_relay_check(ctx);
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_mesh_relay_check_refuse(ngx_http_request_t *r, pocket_error_t *err)
+{
+    ngx_int_t  rc;
+    ngx_str_t  nothing;
+
+    if (ngx_mesh_relay_cors(r) != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                  "relay refused with code %uD: \"%*s\"",
+                  err->code, err->message.len, err->message.data);
+
+    ngx_str_null(&nothing);
+
+    rc = ngx_mesh_relay_send_error(r, err, &nothing);
+
+    ngx_http_finalize_request(r, rc);
+}
+
+
+static void
+ngx_mesh_relay_check_cleanup(void *data)
+{
+    ngx_mesh_relay_check_ctx_t *ctx = data;
+
+    if (ctx->timer.timer_set) {
+        ngx_del_timer(&ctx->timer);
+    }
 }

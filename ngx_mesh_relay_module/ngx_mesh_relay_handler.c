@@ -72,7 +72,6 @@ static void ngx_mesh_relay_body_handler(ngx_http_request_t *r);
 static void ngx_mesh_relay_run(ngx_mesh_relay_ctx_t *ctx);
 static ngx_int_t ngx_mesh_relay_decode(ngx_mesh_relay_ctx_t *ctx);
 static ngx_int_t ngx_mesh_relay_validate(ngx_mesh_relay_ctx_t *ctx);
-static ngx_uint_t ngx_mesh_relay_starting(ngx_mesh_relay_ctx_t *ctx);
 static ngx_int_t ngx_mesh_relay_admit(ngx_mesh_relay_ctx_t *ctx);
 static ngx_int_t ngx_mesh_relay_wait(ngx_mesh_relay_ctx_t *ctx,
     ngx_msec_t limit, pocket_error_id_e error);
@@ -254,9 +253,7 @@ ngx_mesh_relay_validate(ngx_mesh_relay_ctx_t *ctx)
     ngx_mesh_relay_session_id(&ctx->key, ctx->id);
 
     if (rc != NGX_OK) {
-        if (err.id == POCKET_ERR_NODE_UNAVAILABLE
-            && ngx_mesh_relay_starting(ctx))
-        {
+        if (ngx_mesh_relay_verdict_early(ctx->mcf, &ctx->key, &err)) {
             return ngx_mesh_relay_wait(ctx, ctx->mcf->session_timeout,
                                        err.id);
         }
@@ -268,26 +265,6 @@ ngx_mesh_relay_validate(ngx_mesh_relay_ctx_t *ctx)
     ctx->step = NGX_MESH_RELAY_ADMIT;
 
     return NGX_OK;
-}
-
-
-/*
- * A worker that has just started may not have heard of the node yet: its
- * first clients wait for the first check.
- */
-
-static ngx_uint_t
-ngx_mesh_relay_starting(ngx_mesh_relay_ctx_t *ctx)
-{
-    ngx_mesh_relay_node_view_t  view;
-
-    if (ngx_current_msec - ctx->mcf->started >= ctx->mcf->session_timeout) {
-        return 0;
-    }
-
-    ngx_mesh_relay_node_view(ctx->mcf, ctx->key.servicer->node, &view);
-
-    return !view.known;
 }
 
 

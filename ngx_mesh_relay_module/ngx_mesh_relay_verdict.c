@@ -56,6 +56,24 @@ ngx_mesh_relay_verdict(ngx_mesh_relay_main_conf_t *mcf, pocket_relay_t *relay,
 }
 
 
+ngx_uint_t
+ngx_mesh_relay_verdict_early(ngx_mesh_relay_main_conf_t *mcf,
+    ngx_mesh_relay_session_key_t *key, pocket_error_t *err)
+{
+    ngx_mesh_relay_node_view_t  view;
+
+    if (err->id != POCKET_ERR_NODE_UNAVAILABLE
+        || ngx_current_msec - mcf->started >= mcf->session_timeout)
+    {
+        return 0;
+    }
+
+    ngx_mesh_relay_node_view(mcf, key->servicer->node, &view);
+
+    return !view.known;
+}
+
+
 static int
 ngx_mesh_relay_verdict_servicer(void *data, const unsigned char *public_key,
     const pocket_node_status_t **node)

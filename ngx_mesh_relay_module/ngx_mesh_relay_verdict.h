@@ -23,6 +23,13 @@ ngx_int_t ngx_mesh_relay_verdict(ngx_mesh_relay_main_conf_t *mcf,
     pocket_relay_t *relay, pocket_relay_hashes_t *hashes,
     ngx_mesh_relay_session_key_t *key, pocket_error_t *err);
 
+/*
+ * The refusal is due to a worker that has just started and has not heard of
+ * the node yet: its first clients wait for the first check.
+ */
+ngx_uint_t ngx_mesh_relay_verdict_early(ngx_mesh_relay_main_conf_t *mcf,
+    ngx_mesh_relay_session_key_t *key, pocket_error_t *err);
+
 
 /* init_process, exit_process: the hash context and the cache of AATs */
 ngx_int_t ngx_mesh_relay_verdict_init(ngx_cycle_t *cycle,
