@@ -601,6 +601,7 @@ ctl_convert_chain(ctl_convert_t *cv)
     cli_buf_printf(out,
 "        location = %s {\n"
 "            internal;\n"
+"            client_max_body_size            0;\n"
 "\n"
 "            proxy_pass                      $mesh_relay_chain_url;\n"
 "            proxy_http_version              1.1;\n"
