@@ -459,8 +459,10 @@ ngx_mesh_relay_proofs_create(ngx_mesh_relay_zone_t *zone, size_t size)
         return NGX_ERROR;
     }
 
-    proofs->ring = ngx_slab_alloc(zone->shpool,
-                                  (size_t) proofs->size * POCKET_HASH_LEN);
+    /* zeroed, so that its pages are there before the first relay */
+
+    proofs->ring = ngx_slab_calloc(zone->shpool,
+                                   (size_t) proofs->size * POCKET_HASH_LEN);
     if (proofs->ring == NULL) {
         return NGX_ERROR;
     }
