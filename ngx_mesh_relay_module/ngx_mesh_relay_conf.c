@@ -21,6 +21,8 @@
 
 static char *ngx_mesh_relay_init_http(ngx_conf_t *cf,
     ngx_mesh_relay_main_conf_t *mcf);
+static void ngx_mesh_relay_conf_conflict(ngx_conf_t *cf, ngx_str_t *name,
+    ngx_http_core_loc_conf_t *clcf);
 static ngx_int_t ngx_mesh_relay_role_handler(ngx_http_request_t *r);
 
 
@@ -287,11 +289,9 @@ ngx_mesh_relay_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     if (clcf->handler != ngx_mesh_relay_role_handler) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" and another content handler, such as "
-                           "\"proxy_pass\", are in one location \"%V\"",
-                           &ngx_mesh_relay_roles[conf->role].name,
-                           &clcf->name);
+        ngx_mesh_relay_conf_conflict(cf,
+                                     &ngx_mesh_relay_roles[conf->role].name,
+                                     clcf);
         return NGX_CONF_ERROR;
     }
 
@@ -312,6 +312,17 @@ ngx_mesh_relay_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     return NGX_CONF_OK;
+}
+
+
+static void
+ngx_mesh_relay_conf_conflict(ngx_conf_t *cf, ngx_str_t *name,
+    ngx_http_core_loc_conf_t *clcf)
+{
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"%V\" and another content handler, such as "
+                       "\"proxy_pass\", are in one location \"%V\"",
+                       name, &clcf->name);
 }
 
 
@@ -372,6 +383,14 @@ ngx_mesh_relay_conf_handler(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    /* one that is set below is found when the locations are merged */
+
+    if (clcf->handler) {
+        ngx_mesh_relay_conf_conflict(cf, &cmd->name, clcf);
+        return NGX_CONF_ERROR;
+    }
+
     clcf->handler = ngx_mesh_relay_role_handler;
 
     lcf->role = (ngx_mesh_relay_role_e) cmd->offset;
@@ -497,6 +516,41 @@ ngx_mesh_relay_conf_msec(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                            &value[1], &cmd->name);
         return NGX_CONF_ERROR;
     }
+
+    return NGX_CONF_OK;
+}
+
+
+/* core's setter tells neither the directive nor the value */
+
+char *
+ngx_mesh_relay_conf_num(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char  *p = conf;
+
+    ngx_int_t               n, *np;
+    ngx_str_t              *value;
+    ngx_conf_num_bounds_t  *bounds;
+
+    value = cf->args->elts;
+    bounds = cmd->post;
+    np = (ngx_int_t *) (p + cmd->offset);
+
+    if (*np != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    n = ngx_atoi(value[1].data, value[1].len);
+
+    if (n == NGX_ERROR || n < bounds->low || n > bounds->high) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid number \"%V\" in \"%V\", "
+                           "%i to %i is expected", &value[1], &cmd->name,
+                           bounds->low, bounds->high);
+        return NGX_CONF_ERROR;
+    }
+
+    *np = n;
 
     return NGX_CONF_OK;
 }

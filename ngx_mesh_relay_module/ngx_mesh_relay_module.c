@@ -19,17 +19,17 @@ static void ngx_mesh_relay_exit_process(ngx_cycle_t *cycle);
 
 
 static ngx_conf_num_bounds_t  ngx_mesh_relay_count_bounds = {
-    ngx_conf_check_num_bounds, 1, 65536
+    NULL, 1, 65536
 };
 
 
 static ngx_conf_num_bounds_t  ngx_mesh_relay_retries_bounds = {
-    ngx_conf_check_num_bounds, 0, 1000
+    NULL, 0, 1000
 };
 
 
 static ngx_conf_num_bounds_t  ngx_mesh_relay_dead_bounds = {
-    ngx_conf_check_num_bounds, 0, 10000000
+    NULL, 0, 10000000
 };
 
 
@@ -116,14 +116,14 @@ static ngx_command_t  ngx_mesh_relay_commands[] = {
 
     { ngx_string("mesh_relay_session_retries"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_num_slot,
+      ngx_mesh_relay_conf_num,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_mesh_relay_main_conf_t, session_retries),
       &ngx_mesh_relay_retries_bounds },
 
     { ngx_string("mesh_relay_unvalidated_max"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_num_slot,
+      ngx_mesh_relay_conf_num,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_mesh_relay_main_conf_t, unvalidated_max),
       &ngx_mesh_relay_count_bounds },
@@ -151,7 +151,7 @@ static ngx_command_t  ngx_mesh_relay_commands[] = {
 
     { ngx_string("mesh_relay_notify_concurrency"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_num_slot,
+      ngx_mesh_relay_conf_num,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_mesh_relay_main_conf_t, notify_concurrency),
       &ngx_mesh_relay_count_bounds },
@@ -186,7 +186,7 @@ static ngx_command_t  ngx_mesh_relay_commands[] = {
 
     { ngx_string("mesh_relay_dead_max"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_num_slot,
+      ngx_mesh_relay_conf_num,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_mesh_relay_main_conf_t, dead_max),
       &ngx_mesh_relay_dead_bounds },
