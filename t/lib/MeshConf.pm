@@ -1,0 +1,134 @@
+package MeshConf;
+
+# "nginx -t" on small configurations, for tests of what it says.
+#
+#   my $conf = MeshConf->new;                       # good files of an edge
+#   my ($ok, $text) = $conf->test(http => '...', server => '...');
+#   $conf->refused('what', [http => '...'], 'text', 'text');
+#   $conf->accepted('what', [http => '...']);       # without any warning
+#   $conf->file('name', $text, 0600);               # its path
+#   my $text = $conf->dump(...)                     # nginx -T
+#
+# Options: http, server (default: the shipped locations), edge (1: with the
+# directives of a whole edge, see directives()), without (a directive that is
+# to be left out of these).  %DIR% is the directory.
+
+use strict;
+use warnings;
+
+use File::Temp ();
+use FindBin;
+use MeshRelay;
+use Test::More ();
+
+sub new {
+    my ($class) = @_;
+    my $self = bless { dir => File::Temp->newdir('mesh-XXXXXX', TMPDIR => 1) },
+                     $class;
+    my $key = MeshRelay::private('servicer');
+    $self->file('keys.json',
+                qq([{"name":"a","url":"http://127.0.0.1:1","keys":["$key"]}]));
+    $self->file('chains.json', '[{"id":"0021","url":"http://127.0.0.1:1/"}]');
+    $self->file('auth.json', '{"Value":"edge-token-secret","Issued":""}');
+    $self->file('node.json', '{"Value":"node-token-secret","Issued":""}');
+    return $self;
+}
+
+sub file {
+    my ($self, $name, $text, $mode) = @_;
+    my $path = "$self->{dir}/$name";
+    unlink $path;
+    open my $f, '>', $path or die "$path: $!";
+    print $f $text;
+    close $f;
+    chmod $mode // 0600, $path;
+    return $path;
+}
+
+my @directives = (
+    'mesh_edge test;',
+    'mesh_redis 127.0.0.1:6379;',
+    'mesh_relay_servicers %DIR%/keys.json;',
+    'mesh_relay_chains %DIR%/chains.json;',
+    'mesh_relay_auth %DIR%/auth.json;',
+    'mesh_relay_node_auth %DIR%/node.json;',
+);
+
+sub configure {
+    my ($self, %o) = @_;
+    my $build = $ENV{BUILD} || "$FindBin::Bin/../build";
+    my $modules = $ENV{TEST_NGINX_LOAD_MODULES}
+                  || "$build/ngx_mesh_relay_module.so";
+    my $load = join '', map { "load_module $_;\n" } split ' ', $modules;
+    my $without = $o{without} // 'none';
+    my $edge = join "\n    ", ($o{edge} // 1)
+        ? grep { !/^$without / } @directives : ();
+    my $http = $o{http} // '';
+    my $server = $o{server} // "include $FindBin::Bin/../config/mesh_relay.conf;";
+    my $text = <<"EOF";
+$load
+pid %DIR%/nginx.pid;
+error_log stderr;
+events { }
+http {
+    client_body_temp_path %DIR%/body;
+    proxy_temp_path %DIR%/proxy;
+    fastcgi_temp_path %DIR%/fastcgi;
+    uwsgi_temp_path %DIR%/uwsgi;
+    scgi_temp_path %DIR%/scgi;
+    access_log off;
+    $edge
+    $http
+    server {
+        listen unix:%DIR%/nginx.sock;
+        $server
+    }
+}
+EOF
+    $text =~ s/%DIR%/$self->{dir}/g;
+    $self->file('nginx.conf', $text);
+}
+
+sub nginx {
+    my ($self, $option) = @_;
+    my $nginx = $ENV{TEST_NGINX_BINARY} || 'nginx';
+    local $ENV{LD_PRELOAD} = $ENV{TEST_NGINX_LD_PRELOAD}
+        if $ENV{TEST_NGINX_LD_PRELOAD};
+    my $dir = $self->{dir};
+    my $text = qx{$nginx $option -p $dir/ -e stderr -c $dir/nginx.conf 2>&1};
+    return ($? == 0, $text, $?);
+}
+
+sub test {
+    my ($self, %o) = @_;
+    $self->configure(%o);
+    return $self->nginx('-t');
+}
+
+sub dump {
+    my ($self, %o) = @_;
+    $self->configure(%o);
+    return ($self->nginx('-T'))[1];
+}
+
+# each of the texts has to be in the one line of the error
+
+sub refused {
+    my ($self, $what, $o, @texts) = @_;
+    my ($ok, $text, $status) = $self->test(@$o);
+    my ($line) = grep { /\[emerg\]/ } split /\n/, $text;
+    $line //= '';
+    my @missing = grep { ref $_ ? $line !~ $_ : index($line, $_) < 0 }
+                  map { ref $_ ? $_ : s/%DIR%/$self->{dir}/gr } @texts;
+    Test::More::ok(!$ok && !($status & 127) && !@missing, $what)
+        or Test::More::diag("missing: @missing\n$text");
+}
+
+sub accepted {
+    my ($self, $what, $o) = @_;
+    my ($ok, $text) = $self->test(@$o);
+    Test::More::ok($ok && $text !~ /\[(?:warn|error|crit|alert|emerg)\]/,
+                   $what) or Test::More::diag($text);
+}
+
+1;
