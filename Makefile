@@ -223,17 +223,23 @@ matrix:
 	@t/lib/matrix $(MATRIX)
 
 
-# Installing: where the installed nginx looks for modules and includes.
+# Installing: modules and includes where the installed nginx looks for them,
+# the ready configurations beside the documentation of others.
 
 nginx_path = $(shell $(or $(NGINX_BINARY),nginx) -V 2>&1 | tr ' ' '\n' | sed -n 's/^--$(1)=//p')
 modules_dir = $(or $(call nginx_path,modules-path),/usr/lib/nginx/modules)
 conf_dir    = $(or $(patsubst %/,%,$(dir $(call nginx_path,conf-path))),\
               /etc/nginx)
 
+includes    = config/mesh_relay.conf
+
 install: all
 	install -d $(DESTDIR)$(modules_dir) $(DESTDIR)$(conf_dir)
 	install -m 644 $(addons:%=$(out)/%.so) $(DESTDIR)$(modules_dir)
-	install -m 644 $(wildcard config/mesh_relay*.conf) $(DESTDIR)$(conf_dir)
+	install -m 644 $(includes) $(DESTDIR)$(conf_dir)
+	install -d $(DESTDIR)$(PREFIX)/share/nginx-mesh
+	install -m 644 $(filter-out $(includes),$(wildcard config/*.conf)) \
+	    $(DESTDIR)$(PREFIX)/share/nginx-mesh
 ifneq ($(cli_objs),)
 	install -D $(out)/meshctl $(DESTDIR)$(PREFIX)/bin/meshctl
 endif
