@@ -56,23 +56,7 @@ a client request body is buffered to a temporary file
 
 
 
-=== TEST 5: HTTP/2
---- http2
---- relay: data => '{}'
---- answer
-{\"result\":\"0x21\"}
-
-
-
-=== TEST 6: HTTP/2, a body that comes from a file
---- http2
---- relay: data => 'x' x 200000
---- answer
-{\"result\":\"0x21\"}
-
-
-
-=== TEST 7: an empty answer
+=== TEST 5: an empty answer
 --- chain: location / { return 200; }
 --- relay: data => '{}'
 --- answer eval
@@ -80,14 +64,14 @@ a client request body is buffered to a temporary file
 
 
 
-=== TEST 8: no content
+=== TEST 6: no content
 --- relay: chain => '0001', path => 'empty204'
 --- answer eval
 ""
 
 
 
-=== TEST 9: the status of the chain is of no interest
+=== TEST 7: the status of the chain is of no interest
 --- chain: location / { return 500 'out of "gas"'; }
 --- relay: data => '{}'
 --- answer
@@ -95,7 +79,7 @@ out of \"gas\"
 
 
 
-=== TEST 10: nor are redirects followed
+=== TEST 8: nor are redirects followed
 --- chain: location / { return 302 http://127.0.0.1:1/; }
 --- relay: data => '{}'
 --- error_code: 200
@@ -103,35 +87,35 @@ out of \"gas\"
 
 
 
-=== TEST 11: chunks
+=== TEST 9: chunks
 --- relay: chain => '0001', path => 'chunked'
 --- answer
 hello, world
 
 
 
-=== TEST 12: an answer that ends with its connection
+=== TEST 10: an answer that ends with its connection
 --- relay: chain => '0001', path => 'eof'
 --- answer
 to the end
 
 
 
-=== TEST 13: an answer in single bytes
+=== TEST 11: an answer in single bytes
 --- relay: chain => '0001', path => 'split'
 --- answer
 dripped
 
 
 
-=== TEST 14: a large answer in many chunks
+=== TEST 12: a large answer in many chunks
 --- relay: chain => '0001', path => 'bigchunks'
 --- answer eval
-join '', map { chr(64 + $_ % 26) x (1000 + $_) } 1 .. 100
+CORE::join '', map { chr(64 + $_ % 26) x (1000 + $_) } 1 .. 100
 
 
 
-=== TEST 15: what has to be escaped, over the ends of buffers
+=== TEST 13: what has to be escaped, over the ends of buffers
 --- chain
     location / { root $TEST_NGINX_SERVROOT/html; }
 --- user_files eval
@@ -143,7 +127,7 @@ $s x 20000
 
 
 
-=== TEST 16: bad UTF-8 is sent as U+FFFD
+=== TEST 14: bad UTF-8 is sent as U+FFFD
 --- chain
     location / { root $TEST_NGINX_SERVROOT/html; }
 --- user_files eval
@@ -155,14 +139,14 @@ qr/^\{"response":"a\xef\xbf\xbdb\xef\xbf\xbd\xef\xbf\xbd","signature":"[0-9a-f]{
 
 
 
-=== TEST 17: the answer to a HEAD has no body
+=== TEST 15: the answer to a HEAD has no body
 --- relay: chain => '0021', method => 'HEAD'
 --- answer eval
 ""
 
 
 
-=== TEST 18: an answer by buffers, temporary files and a cache
+=== TEST 16: an answer by buffers, temporary files and a cache
 --- http
     proxy_cache_path $TEST_NGINX_SERVROOT/cache keys_zone=chain:1m;
 --- chain
@@ -188,7 +172,7 @@ qr/^\{"response":"a\xef\xbf\xbdb\xef\xbf\xbd\xef\xbf\xbd","signature":"[0-9a-f]{
 
 
 
-=== TEST 19: an answer from the cache's file
+=== TEST 17: an answer from the cache's file
 --- http
     proxy_cache_path $TEST_NGINX_SERVROOT/cache keys_zone=chain:1m;
 --- chain

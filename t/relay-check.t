@@ -75,14 +75,7 @@ a client request body is buffered to a temporary file
 
 
 
-=== TEST 4: by HTTP/2
---- http2
---- relay: data => '{}'
---- passes
-
-
-
-=== TEST 5: in two reads
+=== TEST 4: in two reads
 --- relay: data => 'x' x 20000
 --- raw_request eval
 ["POST /v1/client/relay HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
@@ -92,7 +85,7 @@ a client request body is buffered to a temporary file
 
 
 
-=== TEST 6: twice, as nothing is recorded
+=== TEST 5: twice, as nothing is recorded
 --- relay: entropy => 5
 --- times: 2
 --- error_code eval
@@ -102,34 +95,34 @@ a client request body is buffered to a temporary file
 
 
 
-=== TEST 7: a bad signature
+=== TEST 6: a bad signature
 --- relay: data => '{}'
 --- edit: s/"entropy":\d+/"entropy":77777/
 --- refused: 41 the signature could not be verified with the message and pub key
 
 
 
-=== TEST 8: a session that is over
+=== TEST 7: a session that is over
 --- relay: height => 1, meta => 5
 --- refused: 60 the block height passed is invalid
 
 
 
-=== TEST 9: a bad relay in a file
+=== TEST 8: a bad relay in a file
 --- relay: data => 'x' x 200000
 --- edit: s/xx/yy/
 --- refused: 74 the request hash does not match the payload hash
 
 
 
-=== TEST 10: other methods are not looked into
+=== TEST 9: other methods are not looked into
 --- request
 GET /v1/client/relay
 --- response_body_like: GET /echo
 
 
 
-=== TEST 11: other locations are not checked
+=== TEST 10: other locations are not checked
 --- request
 POST /v1/client/dispatch
 nothing
@@ -137,14 +130,14 @@ nothing
 
 
 
-=== TEST 12: in front of another content handler
+=== TEST 11: in front of another content handler
 --- content: return 200 'content';
 --- relay: data => '{}'
 --- response_body: content
 
 
 
-=== TEST 13: a page after a failure of the servicer
+=== TEST 12: a page after a failure of the servicer
 --- content
     proxy_pass http://127.0.0.1:1;
     error_page 502 =200 /fallback;
@@ -153,7 +146,7 @@ nothing
 
 
 
-=== TEST 14: with Redis
+=== TEST 13: with Redis
 --- redis eval
 "mesh_redis unix:$main::ENV{TEST_NGINX_REDIS};"
 --- relay: data => '{}'

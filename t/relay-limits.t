@@ -23,7 +23,7 @@ __DATA__
 --- raw_request eval
 "POST /v1/client/relay HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
 . "Content-Length: 31457281\r\n\r\n"
---- shutdown: 1
+--- server: lingering_close off; lingering_timeout 100ms;
 --- error_code: 413
 --- response_headers
 Content-Type: text/plain; charset=utf-8
@@ -37,7 +37,7 @@ X-Content-Type-Options: nosniff
 --- raw_request eval
 "POST /v1/client/relay HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
 . "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1e00000\r\nx"
---- shutdown: 1
+--- server: lingering_close off; lingering_timeout 100ms;
 --- error_code: 413
 --- response_headers
 Content-Type: text/plain; charset=utf-8
@@ -52,7 +52,7 @@ X-Content-Type-Options: nosniff
 ["POST /v1/client/relay HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
  . "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n", "1e00000\r\nx"]
 --- raw_request_middle_delay: 0.2
---- shutdown: 1
+--- server: lingering_close off; lingering_timeout 100ms;
 --- error_code: 413
 --- response_headers
 Content-Type: text/plain; charset=utf-8
@@ -65,7 +65,7 @@ Content-Type: text/plain; charset=utf-8
 --- raw_request eval
 "POST /v1/client/relay HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
 . "Transfer-Encoding: chunked\r\n\r\nzz\r\n"
---- shutdown: 1
+--- server: lingering_close off; lingering_timeout 100ms;
 --- error_code: 400
 
 
@@ -82,18 +82,7 @@ Content-Length: 0
 
 
 
-=== TEST 6: a preflight by HTTP/2
---- http2
---- request
-OPTIONS /v1/client/relay
---- response_headers
-Access-Control-Allow-Origin: *
-Access-Control-Allow-Methods: POST
---- response_body
-
-
-
-=== TEST 7: another method
+=== TEST 6: another method
 --- request
 GET /v1/client/relay
 --- error_code: 405
@@ -106,7 +95,7 @@ Method Not Allowed
 
 
 
-=== TEST 8: another method with a body
+=== TEST 7: another method with a body
 --- request
 PUT /v1/client/relay
 {"payload":1}
@@ -116,7 +105,7 @@ Method Not Allowed
 
 
 
-=== TEST 9: HEAD
+=== TEST 8: HEAD
 --- request
 HEAD /v1/client/relay
 --- error_code: 405
@@ -125,7 +114,7 @@ Allow: OPTIONS, POST
 
 
 
-=== TEST 10: requests one behind the other in one packet
+=== TEST 9: requests one behind the other in one packet
 --- relay: data => '{}'
 --- raw_request eval
 "POST /v1/client/relay HTTP/1.1\r\nHost: a\r\nContent-Length: <LENGTH>\r\n\r\n"
@@ -144,7 +133,7 @@ relay refused with code 37
 
 
 
-=== TEST 11: an "if" in the location
+=== TEST 10: an "if" in the location
 --- config
     location = /v1/client/relay {
         if ($http_x_test) {
@@ -167,7 +156,7 @@ X-Test: 1
 
 
 
-=== TEST 12: an answer is compressed where the operator wants it
+=== TEST 11: an answer is compressed where the operator wants it
 --- http
     gzip on;
     gzip_types application/json;
@@ -183,7 +172,7 @@ qr/^\x1f\x8b/
 
 
 
-=== TEST 13: a charset of the operator does not change the type
+=== TEST 12: a charset of the operator does not change the type
 --- http
     charset koi8-r;
     charset_types *;
