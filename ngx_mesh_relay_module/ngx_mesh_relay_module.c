@@ -312,6 +312,10 @@ ngx_mesh_relay_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
+    /* the cached time is that of the start: reading the files took its own */
+
+    ngx_time_update();
+
     mcf->started = ngx_current_msec;
 
     mesh_secret_relock(cycle->pool, cycle->log);
