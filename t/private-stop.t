@@ -20,8 +20,7 @@ my $node = MeshNode->start(height => 6);
 my $edge = MeshEdge->new(
     redis => $redis->socket, workers => 3,
     nodes => [{ name => 'a', url => $node->url, keys => ['servicer'] }],
-    http => 'mesh_relay_node_check_interval 200ms;
-             mesh_relay_notify_timeout 2s;',
+    http => 'mesh_relay_node_check_interval 200ms;',
 );
 my $ledger = MeshLedger->new($edge, $redis, 'a');
 
@@ -55,6 +54,7 @@ $edge->wait_for(sub { $edge->workers == 3 });
 is_deeply({ $edge->burst(relays(20)) }, { 1 => 20 },
           'nor does a worker that has come since');
 
+$edge->{http} .= 'mesh_relay_notify_timeout 2s;';
 $edge->reload;
 is({ $edge->burst(relays(20)) }->{200}, 20, 'a reload ends it');
 
