@@ -1,0 +1,80 @@
+
+/*
+ * What the answers of a chain's nodes prove: pure arithmetic (architecture
+ * promise 10).  Every answering node votes; all votes of one operator weigh
+ * at most as much as all others together.  Errors are no votes: the caller
+ * leaves them out.
+ */
+
+
+#ifndef _GATEWAY_QUORUM_H_INCLUDED_
+#define _GATEWAY_QUORUM_H_INCLUDED_
+
+
+#include "pocket_base.h"
+
+
+#define GATEWAY_QUORUM_VOTERS     3
+#define GATEWAY_QUORUM_OPERATORS  2
+
+
+typedef enum {
+    GATEWAY_VERDICT_NONE = 0,              /* inconclusive: nobody is blamed */
+    GATEWAY_VERDICT_AGREED,
+    GATEWAY_VERDICT_OUTVOTED,              /* another identifier */
+    GATEWAY_VERDICT_BEHIND,
+    GATEWAY_VERDICT_AHEAD                  /* far above what others hold */
+} gateway_verdict_e;
+
+
+typedef struct {
+    uint32_t             operator;         /* equal numbers: the same one */
+    uint64_t             height;           /* of a height vote */
+    pocket_str_t         identifier;       /* of an identifier vote */
+    uint64_t             last_height;      /* told before, 0: never */
+    uint64_t             last_at;          /* when, ms */
+    double               weight;           /* out: scaled, sums to 1 */
+    gateway_verdict_e    verdict;          /* out */
+} gateway_vote_t;
+
+
+/* What was agreed before, and what a witness says; zero what is unknown. */
+
+typedef struct {
+    uint64_t             reference;        /* height, never goes back */
+    uint64_t             reference_at;     /* ms */
+    uint64_t             witness;          /* height told by the witness */
+    uint32_t             tolerance;        /* blocks */
+    uint32_t             block_time;       /* ms, 0: not yet known */
+} gateway_height_ref_t;
+
+
+/* Scales the weights; gives the number of operators. */
+
+uint32_t gateway_quorum_weigh(gateway_vote_t *votes, uint32_t n);
+
+
+/*
+ * Identifiers: POCKET_OK when one holds the quorum (index of one of its
+ * voters in *winner, verdicts set), POCKET_ERROR when none does: verdicts
+ * are NONE.  reference, if not empty, is an identifier agreed before for
+ * the same block: it decides where fewer than three vote.
+ */
+
+int gateway_quorum_identifier(gateway_vote_t *votes, uint32_t n,
+    const pocket_str_t *reference, uint32_t *winner);
+
+
+/*
+ * Heights: weighted median and MAD with three voters of two operators; with
+ * two the higher counts if its growth since it was last told fits the block
+ * time; with one its own progress and the witness.  Advances *ref
+ * (monotonic; a single step is bounded by what the block time allows) and
+ * sets the verdicts.  POCKET_ERROR: inconclusive.
+ */
+
+int gateway_quorum_height(gateway_vote_t *votes, uint32_t n,
+    gateway_height_ref_t *ref, uint64_t now);
+
+
+#endif /* _GATEWAY_QUORUM_H_INCLUDED_ */

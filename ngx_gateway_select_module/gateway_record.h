@@ -1,0 +1,211 @@
+
+/*
+ * What is known of one node of a chain, in one region: pure arithmetic, no
+ * clock, no I/O.  A record outlives sessions, reloads and restarts; several
+ * gateways add to it by increments (gateway_sample_t), never as a whole.
+ *
+ * Times are wall clock in ms (gateways of several hosts share a record),
+ * latencies in ms; "now" is given by the caller and may step back: a record
+ * never decays by a negative time.
+ */
+
+
+#ifndef _GATEWAY_RECORD_H_INCLUDED_
+#define _GATEWAY_RECORD_H_INCLUDED_
+
+
+#include "pocket_base.h"
+
+
+/* upper bounds of latency buckets are 2^((i + 2) / 2) ms: 2 ms to 65 s */
+
+#define GATEWAY_LATENCY_BUCKETS  32
+
+#define GATEWAY_ERROR_LEN        100
+
+
+/*
+ * How one try at a node ended, as it counts for the node.  A fault of the
+ * caller is OK; OVERDUE is counted as soon as a try has lasted longer than
+ * the node's own p99 and a floor, before its end is known; CENSORED is a
+ * try that was given up for no fault of the node: it tells a least latency.
+ */
+
+typedef enum {
+    GATEWAY_TRY_OK = 0,
+    GATEWAY_TRY_FAILED,                    /* answered, and wrongly */
+    GATEWAY_TRY_LOST,                      /* refused, closed, timed out */
+    GATEWAY_TRY_OVERDUE,
+    GATEWAY_TRY_CENSORED,
+    GATEWAY_TRY_QUOTA,                     /* 429, -32005: paced */
+    GATEWAY_TRIES
+} gateway_try_e;
+
+
+/*
+ * Why a node is out, or less used.  Each reason has a slot of its own, so
+ * that none shortens another (max-merged).
+ */
+
+typedef enum {
+    GATEWAY_PENALTY_RESPONSE = 0,          /* fails, hangs, turned slow */
+    GATEWAY_PENALTY_HEIGHT,                /* behind, or far too high */
+    GATEWAY_PENALTY_DATA,                  /* outvoted on an identifier */
+    GATEWAY_PENALTY_SIGNATURE,             /* of the servicer: wrong */
+    GATEWAY_PENALTY_CHECK,                 /* chain_id, a configured check */
+    GATEWAY_PENALTY_QUOTA,                 /* paced, not punished */
+    GATEWAY_PENALTIES
+} gateway_penalty_e;
+
+
+typedef struct {
+    uint64_t             since;            /* 0: never */
+    uint64_t             until;            /* not chosen before it */
+    uint32_t             count;            /* in a row, for the slow start */
+    uint32_t             check;            /* to be passed, 0: none */
+} gateway_penalty_t;
+
+
+/* What happened since the last fold; sums of samples commute. */
+
+typedef struct {
+    uint32_t             tries[GATEWAY_TRIES];
+    uint32_t             latency[GATEWAY_LATENCY_BUCKETS];
+    uint32_t             agreed;           /* votes with the quorum */
+    uint32_t             outvoted;
+    uint64_t             latency_sum;      /* of the OK ones, ms */
+    uint64_t             height;           /* highest seen, 0: none */
+    uint64_t             height_at;
+} gateway_sample_t;
+
+
+/* Half-lives and bounds of a chain's records; all times in ms. */
+
+typedef struct {
+    uint32_t             half_life;        /* of tries and latency, 60s */
+    uint32_t             votes_half_life;  /* of correctness, 6h */
+    double               prior_tries;      /* weight of the prior */
+    double               prior_success;
+    double               prior_latency;    /* of a node never asked */
+    uint32_t             slow_start;       /* until a new node is full */
+    double               slow_start_tries; /* or so many tries, if earlier */
+    double               probation;        /* least share of full weight */
+    uint32_t             eject_failures;   /* of the last tries */
+    uint32_t             eject_time;       /* first RESPONSE penalty */
+    uint32_t             probe_interval;   /* of an ejected node, 15s */
+    uint32_t             height_tolerance; /* blocks */
+} gateway_record_conf_t;
+
+
+typedef struct {
+    double               tries;            /* decayed */
+    double               successes;
+    double               quota;
+    double               latency[GATEWAY_LATENCY_BUCKETS];
+    double               latency_sum;
+    double               agreed;
+    double               outvoted;
+    uint64_t             stamp;            /* decayed up to */
+    uint64_t             first_seen;
+    uint64_t             returned_at;      /* slow start begins, 0: never */
+    uint32_t             returns;          /* lengthens the slow start */
+    uint32_t             failures;         /* in a row */
+    uint64_t             failing_since;
+    uint64_t             height;
+    uint64_t             height_at;
+    gateway_penalty_t    penalties[GATEWAY_PENALTIES];
+    uint64_t             total_tries;      /* never decayed */
+    uint64_t             total_successes;
+    uint64_t             error_at;
+    uint32_t             error_len;
+    u_char               error[GATEWAY_ERROR_LEN];
+} gateway_record_t;
+
+
+/*
+ * The factors of a weight, each in (0, 1] but latency, which is in ms; and
+ * what keeps the node out, if anything does.
+ */
+
+typedef struct {
+    double               success;
+    double               correctness;
+    double               liveliness;
+    double               latency;
+    double               ramp;             /* slow start, probation */
+    uint32_t             excluded;         /* bits 1 << gateway_penalty_e */
+    uint64_t             until;            /* latest of these penalties */
+} gateway_factors_t;
+
+
+/* A record never seen before; now becomes its first_seen. */
+
+void gateway_record_init(gateway_record_t *record, uint64_t now);
+
+
+/* Decays to now, then adds the sample; may begin a RESPONSE penalty. */
+
+void gateway_record_fold(gateway_record_t *record,
+    const gateway_record_conf_t *conf, const gateway_sample_t *sample,
+    uint64_t now);
+
+
+/*
+ * Excludes the node for the reason until then at least; check is the number
+ * of the check that must pass before it returns, 0: time alone.  text, at
+ * most GATEWAY_ERROR_LEN bytes of it, becomes the last error.
+ */
+
+void gateway_record_punish(gateway_record_t *record, gateway_penalty_e reason,
+    uint64_t until, uint32_t check, const pocket_str_t *text, uint64_t now);
+
+
+/*
+ * The check was passed: ends the penalties that waited for it, begins the
+ * slow start.  Gives the bits of the penalties ended.
+ */
+
+uint32_t gateway_record_pass(gateway_record_t *record, uint32_t check,
+    uint64_t now);
+
+
+/* Ends all penalties (admin clear). */
+
+void gateway_record_clear(gateway_record_t *record, uint64_t now);
+
+
+/* reference: the chain's height, 0 where it is not known. */
+
+void gateway_record_factors(const gateway_record_t *record,
+    const gateway_record_conf_t *conf, uint64_t reference, uint64_t now,
+    gateway_factors_t *factors);
+
+
+/* A quantile q (0 to 1) of the latency in ms; conf's prior without tries. */
+
+double gateway_record_quantile(const gateway_record_t *record,
+    const gateway_record_conf_t *conf, double q);
+
+
+/* The bucket a latency falls into. */
+
+uint32_t gateway_latency_bucket(uint64_t ms);
+
+
+/*
+ * The record as a row for Redis and back, numbers in decimal text separated
+ * by spaces, with a version at its head; parse: POCKET_ERROR for a row of
+ * another version or with a number out of its bounds, *record untouched.
+ * format writes at most GATEWAY_RECORD_ROW_LEN bytes and gives the end.
+ */
+
+#define GATEWAY_RECORD_ROW_LEN   2048
+
+u_char *gateway_record_format(u_char *p, const gateway_record_t *record);
+int gateway_record_parse(gateway_record_t *record, const pocket_str_t *row);
+
+
+extern const char  *gateway_penalty_names[GATEWAY_PENALTIES];
+
+
+#endif /* _GATEWAY_RECORD_H_INCLUDED_ */

@@ -1,0 +1,126 @@
+
+/*
+ * ngx_gateway_select_module: which node of a chain a request goes to.
+ *
+ * A chain is a gateway_chain, a chain of a Pocket application, or an
+ * upstream{} with gateway_select (its name is then "u:" and that of the
+ * upstream).  This header holds the configuration, which is read-only once
+ * the workers run; what workers share is in ngx_gateway_select_zone.h.
+ */
+
+
+#ifndef _NGX_GATEWAY_SELECT_H_INCLUDED_
+#define _NGX_GATEWAY_SELECT_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "gateway_quorum.h"
+#include "gateway_rank.h"
+#include "gateway_record.h"
+#include "mesh_compat.h"
+#include "mesh_conf.h"
+#include "mesh_http.h"
+#include "mesh_redis.h"
+
+
+typedef struct ngx_gateway_select_main_conf_s  ngx_gateway_select_main_conf_t;
+typedef struct ngx_gateway_select_chain_s      ngx_gateway_select_chain_t;
+typedef struct ngx_gateway_select_server_s     ngx_gateway_select_server_t;
+typedef struct ngx_gateway_select_check_s      ngx_gateway_select_check_t;
+typedef struct ngx_gateway_select_sync_s       ngx_gateway_select_sync_t;
+typedef struct ngx_gateway_select_leader_s     ngx_gateway_select_leader_t;
+typedef struct ngx_gateway_select_checker_s    ngx_gateway_select_checker_t;
+typedef struct ngx_gateway_select_registry_s   ngx_gateway_select_registry_t;
+
+
+typedef enum {
+    NGX_GATEWAY_SELECT_EVM = 0,
+    NGX_GATEWAY_SELECT_SOLANA,
+    NGX_GATEWAY_SELECT_POKT,
+    NGX_GATEWAY_SELECT_COSMOS,
+    NGX_GATEWAY_SELECT_GENERIC,
+    NGX_GATEWAY_SELECT_NONE,               /* passive only */
+    NGX_GATEWAY_SELECT_FAMILIES
+} ngx_gateway_select_family_e;
+
+
+/* a plain server of a chain: "node URL" or a "server" of an upstream{} */
+
+struct ngx_gateway_select_server_s {
+    ngx_str_t                      name;       /* as written, the key */
+    ngx_str_t                      operator;   /* operator=, or empty */
+    mesh_http_url_t               *url;        /* of direct checks, or NULL */
+    ngx_uint_t                     weight;     /* 1 unless configured */
+    unsigned                       backup:1;
+    unsigned                       down:1;
+};
+
+
+/*
+ * Settings of a chain: gateway_chain {}, gateway_select, or the defaults of
+ * http{} for a chain that only the network names.
+ */
+
+struct ngx_gateway_select_chain_s {
+    ngx_str_t                      name;
+    ngx_gateway_select_family_e    family;
+    gateway_record_conf_t          record;
+    gateway_rank_conf_t            rank;
+    ngx_array_t                    servers;    /* ngx_gateway_select_server_t */
+    ngx_array_t                    checks;     /* ..._check_t * */
+    mesh_http_url_t               *witness;    /* or NULL */
+    mesh_http_url_t               *altruist;   /* or NULL */
+    ngx_msec_t                     timeout;    /* of a relay or check, 10s */
+    ngx_msec_t                     check_interval;  /* 0: of the family */
+    ngx_str_t                      check_host; /* Host of direct checks */
+    ngx_str_t                      check_uri;
+    ngx_http_upstream_srv_conf_t  *upstream;   /* of gateway_select, or NULL */
+    unsigned                       configured:1;    /* not only named */
+};
+
+
+struct ngx_gateway_select_main_conf_s {
+    mesh_conf_t                    mesh;       /* first: common to modules */
+
+    ngx_array_t                    chains;     /* ..._chain_t * */
+    ngx_gateway_select_chain_t    *defaults;   /* gateway_weights, ... */
+    ngx_array_t                    operators;  /* gateway_operator rules */
+    ngx_array_t                    checks;     /* gateway_check {} by name */
+    ngx_array_t                    dispatchers;    /* mesh_http_url_t * */
+    ngx_str_t                      apps_file;
+    ngx_str_t                      auth_token; /* locked; empty: none */
+    ngx_flag_t                     find_auth;  /* gateway_find_auth */
+    ngx_uint_t                     max_nodes;  /* per chain, 16384 */
+    ngx_msec_t                     interval;   /* fold and rank, 200ms */
+
+    mesh_http_conf_t              *http;       /* checks, dispatch, relays */
+    ngx_shm_zone_t                *shm_zone;
+
+    /* per worker, set by init_process */
+    ngx_gateway_select_leader_t   *leader;     /* who folds, ranks, checks */
+    ngx_gateway_select_sync_t     *sync;       /* NULL without mesh_redis */
+    ngx_gateway_select_checker_t  *checker;
+    ngx_gateway_select_registry_t *registry;   /* sessions, NULL: no apps */
+    mesh_redis_t                  *redis;
+};
+
+
+/*
+ * Our main configuration of the cycle; NULL when there is no http{} or
+ * nothing of the module is used.
+ */
+ngx_gateway_select_main_conf_t *ngx_gateway_select_main_conf(
+    ngx_cycle_t *cycle);
+
+/* Settings of a chain by name: the configured ones, else the defaults. */
+ngx_gateway_select_chain_t *ngx_gateway_select_chain(
+    ngx_gateway_select_main_conf_t *gmcf, ngx_str_t *name);
+
+
+extern ngx_module_t  ngx_gateway_select_module;
+
+
+#endif /* _NGX_GATEWAY_SELECT_H_INCLUDED_ */

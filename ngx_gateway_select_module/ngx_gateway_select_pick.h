@@ -1,0 +1,92 @@
+
+/*
+ * Picking a node and telling how it went: what the balancer, the relay
+ * client, the checks and gateway_find.h share.  Any worker; no lock, no
+ * allocation.
+ */
+
+
+#ifndef _NGX_GATEWAY_SELECT_PICK_H_INCLUDED_
+#define _NGX_GATEWAY_SELECT_PICK_H_INCLUDED_
+
+
+#include "ngx_gateway_select_zone.h"
+
+
+#define NGX_GATEWAY_SELECT_TRIED_MAX  16
+
+
+/* Why there is no node, in JSON and logs by name: one table. */
+
+typedef enum {
+    NGX_GATEWAY_SELECT_FOUND = 0,
+    NGX_GATEWAY_SELECT_UNKNOWN_CHAIN,      /* neither configured nor staked */
+    NGX_GATEWAY_SELECT_NO_NODES,
+    NGX_GATEWAY_SELECT_NO_SESSION,         /* none dispatched yet */
+    NGX_GATEWAY_SELECT_EXCLUDED,           /* all cordoned, out or spent */
+    NGX_GATEWAY_SELECT_TRIED,              /* all others were tried */
+    NGX_GATEWAY_SELECT_REASONS
+} ngx_gateway_select_reason_e;
+
+
+/* What was tried already, and what the next one must hold. */
+
+typedef struct {
+    uint32_t                       nodes[NGX_GATEWAY_SELECT_TRIED_MAX];
+    uint32_t                       operators[NGX_GATEWAY_SELECT_TRIED_MAX];
+    ngx_uint_t                     n;
+    uint64_t                       min_height; /* preferred, 0: any */
+} ngx_gateway_select_tried_t;
+
+
+/*
+ * A node picked.  generation tells whether its slot was given to another
+ * node meanwhile: feedback for that one is then dropped.
+ */
+
+typedef struct {
+    ngx_gateway_select_chain_sh_t *chain;
+    uint32_t                       node;
+    uint32_t                       session;    /* or NO_SESSION */
+    uint32_t                       place;      /* of the node in it */
+    ngx_atomic_uint_t              generation;
+    ngx_msec_t                     begun;
+    unsigned                       counted:1;  /* in-flight */
+} ngx_gateway_select_pick_t;
+
+
+/*
+ * Picks by two draws; tried may be NULL.  Nodes of operators already tried
+ * are avoided while there are others, nodes already tried always.
+ */
+ngx_gateway_select_reason_e ngx_gateway_select_pick(
+    ngx_gateway_select_chain_sh_t *chain, ngx_gateway_select_tried_t *tried,
+    ngx_gateway_select_pick_t *pick);
+
+/* This node, whatever its weight: checks, sticky clients. */
+void ngx_gateway_select_pick_node(ngx_gateway_select_chain_sh_t *chain,
+    uint32_t node, uint32_t session, ngx_gateway_select_pick_t *pick);
+
+/* The try begins: it is in-flight, and counted against the allowance. */
+void ngx_gateway_select_begin(ngx_gateway_select_pick_t *pick);
+
+/*
+ * It ended; latency in ms.  Called once for each begin(); OVERDUE may be
+ * told before by _overdue(), which keeps it in flight.
+ */
+void ngx_gateway_select_end(ngx_gateway_select_pick_t *pick,
+    gateway_try_e how, ngx_msec_t latency);
+void ngx_gateway_select_overdue(ngx_gateway_select_pick_t *pick);
+
+/* The node told this height of the chain. */
+void ngx_gateway_select_height(ngx_gateway_select_pick_t *pick,
+    uint64_t height);
+
+void ngx_gateway_select_tried_add(ngx_gateway_select_tried_t *tried,
+    ngx_gateway_select_pick_t *pick);
+
+
+extern ngx_str_t  ngx_gateway_select_reasons[NGX_GATEWAY_SELECT_REASONS];
+
+
+#endif /* _NGX_GATEWAY_SELECT_PICK_H_INCLUDED_ */

@@ -1,0 +1,210 @@
+
+/*
+ * Layout of the gateway's shared zone.  All workers see it at one address.
+ *
+ * Chains and nodes are only ever added: their memory stays valid while the
+ * zone lives, so that a request needs no lock.  A node that has not been
+ * seen for long gives its place to another; its generation then changes.
+ *
+ * Who writes what: any worker adds to node->fresh and its own row of
+ * counters by atomic operations; records, ranks, sessions and everything
+ * else are written by one worker of the host, the leader, under the zone's
+ * lock where another may read more than one word (reports).
+ */
+
+
+#ifndef _NGX_GATEWAY_SELECT_ZONE_H_INCLUDED_
+#define _NGX_GATEWAY_SELECT_ZONE_H_INCLUDED_
+
+
+#include "ngx_gateway_select.h"
+
+
+/* grows with any change of the structs below */
+
+#define NGX_GATEWAY_SELECT_ZONE_LAYOUT  1
+
+#define NGX_GATEWAY_SELECT_CHAINS_MAX   1024
+#define NGX_GATEWAY_SELECT_CHUNK        64
+#define NGX_GATEWAY_SELECT_CHUNKS_MAX   256
+#define NGX_GATEWAY_SELECT_SESSIONS     256    /* of a chain, at a time */
+
+#define NGX_GATEWAY_SELECT_KEY_MAX      255    /* public key hex, or server */
+#define NGX_GATEWAY_SELECT_URL_MAX      511
+
+/* no session: a plain server */
+
+#define NGX_GATEWAY_SELECT_NO_SESSION   ((uint32_t) -1)
+
+
+/* admin verbs in force for a node; from Redis where there is one */
+
+#define NGX_GATEWAY_SELECT_CORDONED     0x0001
+#define NGX_GATEWAY_SELECT_DRAINED      0x0002
+
+
+/* a gateway_sample_t that any worker adds to, and the leader takes */
+
+typedef struct {
+    ngx_atomic_t                   tries[GATEWAY_TRIES];
+    ngx_atomic_t                   latency[GATEWAY_LATENCY_BUCKETS];
+    ngx_atomic_t                   latency_sum;
+    ngx_atomic_t                   height;     /* highest told, by any */
+    ngx_atomic_t                   height_at;
+    ngx_atomic_t                   picked;     /* for the share given */
+} ngx_gateway_select_fresh_t;
+
+
+typedef struct {
+    ngx_atomic_t                   generation; /* odd: being replaced */
+    ngx_gateway_select_fresh_t     fresh;
+    gateway_record_t               record;
+    gateway_factors_t              factors;    /* of the last ranking */
+    double                         draw;
+    double                         share;
+    uint64_t                       picked;     /* total */
+    uint64_t                       seen_at;    /* ms, wall: in a session */
+    uint64_t                       revision;   /* of Redis, last merged */
+    uint32_t                       operator;   /* in sh->operators */
+    uint32_t                       flags;      /* CORDONED, DRAINED */
+    uint32_t                       degraded;
+    uint32_t                       chosen;     /* in the table in force */
+    u_char                         key_len;
+    u_char                         key[NGX_GATEWAY_SELECT_KEY_MAX];
+    u_short                        url_len;
+    u_char                         url[NGX_GATEWAY_SELECT_URL_MAX];
+} ngx_gateway_select_node_t;
+
+
+/*
+ * In-flight tries: row w holds those of worker w for the nodes of a chunk;
+ * the row is cleared when the worker's slot is taken by a new process.
+ */
+
+typedef struct {
+    ngx_gateway_select_node_t      nodes[NGX_GATEWAY_SELECT_CHUNK];
+    uint32_t                      *inflight;   /* [workers][CHUNK], padded */
+} ngx_gateway_select_chunk_t;
+
+
+/* One of the two halves of a chain's table; see gateway_rank.h. */
+
+typedef struct {
+    ngx_atomic_t                   generation; /* odd: being written */
+    uint32_t                       nentries;
+    uint32_t                       capacity;
+    gateway_entry_t               *entries;
+} ngx_gateway_select_half_t;
+
+
+/*
+ * A session of an application on a chain, as a dispatcher gave it.  used is
+ * counted at sending, by any worker; refused has the nodes (by place) that
+ * are out for the session.
+ */
+
+#define NGX_GATEWAY_SELECT_SESSION_NODES  64
+
+typedef struct {
+    ngx_atomic_t                   generation; /* odd: being replaced */
+    uint64_t                       height;     /* of the session; 0: free */
+    uint32_t                       app;        /* in the registry */
+    uint32_t                       nnodes;
+    uint64_t                       allowance;  /* per node */
+    ngx_msec_t                     begun;      /* first seen here */
+    double                         ramp;       /* 0 to 1, at rollover */
+    uint32_t                       nodes[NGX_GATEWAY_SELECT_SESSION_NODES];
+    ngx_atomic_t                   used[NGX_GATEWAY_SELECT_SESSION_NODES];
+    uint64_t                       refused;
+    u_char                         app_key[2 * POCKET_PUBKEY_LEN];
+} ngx_gateway_select_session_t;
+
+
+typedef struct {
+    ngx_uint_t                     index;
+    u_char                         name_len;
+    u_char                         name[NGX_GATEWAY_SELECT_KEY_MAX];
+
+    ngx_atomic_t                   current;    /* which half is in force */
+    ngx_gateway_select_half_t      halves[2];
+    ngx_atomic_t                   dirty;      /* rank again at once */
+
+    ngx_uint_t                     nnodes;     /* slots ever taken */
+    ngx_gateway_select_chunk_t    *chunks[NGX_GATEWAY_SELECT_CHUNKS_MAX];
+    ngx_rbtree_t                   tree;       /* nodes by key */
+    ngx_rbtree_node_t              sentinel;
+
+    gateway_height_ref_t           height;
+    ngx_gateway_select_session_t  *sessions;   /* SESSIONS, or NULL */
+    uint64_t                       revision;   /* of Redis, last seen */
+} ngx_gateway_select_chain_sh_t;
+
+
+typedef struct {
+    ngx_uint_t                     layout;
+    ngx_uint_t                     workers;    /* rows there is room for */
+    ngx_atomic_t                   generation; /* one more per configuration */
+    ngx_pid_t                      leader;
+    ngx_msec_t                     leader_until;
+    ngx_atomic_t                   nchains;
+    ngx_gateway_select_chain_sh_t *chains[NGX_GATEWAY_SELECT_CHAINS_MAX];
+    /* names of operators, numbered as they come: see _operator.h */
+    void                          *operators;
+    void                          *history;    /* see _history.h */
+    void                          *evidence;   /* see _check.h */
+} ngx_gateway_select_sh_t;
+
+
+typedef struct {
+    ngx_gateway_select_sh_t         *sh;
+    ngx_slab_pool_t                 *shpool;
+    ngx_gateway_select_main_conf_t  *gmcf;
+    ngx_atomic_uint_t                generation;
+} ngx_gateway_select_zone_t;
+
+
+#define ngx_gateway_select_zone(gmcf)                                         \
+    ((ngx_gateway_select_zone_t *) (gmcf)->shm_zone->data)
+
+#define ngx_gateway_select_node(chain, i)                                     \
+    (&(chain)->chunks[(i) / NGX_GATEWAY_SELECT_CHUNK]                         \
+          ->nodes[(i) % NGX_GATEWAY_SELECT_CHUNK])
+
+
+/* Wall clock in ms: what records are kept by. */
+
+#define ngx_gateway_select_now()                                              \
+    ((uint64_t) ngx_time() * 1000 + ngx_timeofday()->msec)
+
+
+/* Declares the zone of mesh_zone (ours is "NAME:gateway"). Config time. */
+ngx_int_t ngx_gateway_select_zone_add(ngx_conf_t *cf,
+    ngx_gateway_select_main_conf_t *gmcf);
+
+/*
+ * A chain of the zone by name: no lock, no allocation; NULL when it is not
+ * there (yet).
+ */
+ngx_gateway_select_chain_sh_t *ngx_gateway_select_zone_chain(
+    ngx_gateway_select_main_conf_t *gmcf, ngx_str_t *name);
+
+/* The same, added if it is not there; the leader and init only. */
+ngx_gateway_select_chain_sh_t *ngx_gateway_select_zone_chain_add(
+    ngx_gateway_select_main_conf_t *gmcf, ngx_str_t *name);
+
+/*
+ * The slot of a node by key (public key hex, or a server's name), added if
+ * it is not there, its url and operator brought up to date; the leader and
+ * init only.  NGX_ERROR: no memory or max_nodes reached, and no node of it
+ * is idle enough to give its place (logged, once a minute).
+ */
+ngx_int_t ngx_gateway_select_zone_node(ngx_gateway_select_main_conf_t *gmcf,
+    ngx_gateway_select_chain_sh_t *chain, ngx_str_t *key, ngx_str_t *url,
+    ngx_str_t *operator);
+
+/* The slot of a node that is there, else NGX_DECLINED. */
+ngx_int_t ngx_gateway_select_zone_find(ngx_gateway_select_main_conf_t *gmcf,
+    ngx_gateway_select_chain_sh_t *chain, ngx_str_t *key);
+
+
+#endif /* _NGX_GATEWAY_SELECT_ZONE_H_INCLUDED_ */
