@@ -29,6 +29,9 @@ quiet     := $(if $(V),,-s)
 export BUILD := $(out)
 export NGINX_SRC RUNDIR SANITIZE
 
+# nginx stands where a user's own path does not lead
+export PATH := $(PATH):/usr/sbin
+
 .SECONDARY:
 .PHONY: all modules test-module meshctl run stop test test-hup test-valgrind \
         test-asan fuzz bench lint matrix vectors install clean help FORCE
@@ -226,7 +229,8 @@ matrix:
 # Installing: modules and includes where the installed nginx looks for them,
 # the ready configurations beside the documentation of others.
 
-nginx_path = $(shell $(or $(NGINX_BINARY),nginx) -V 2>&1 | tr ' ' '\n' | sed -n 's/^--$(1)=//p')
+nginx_path = $(shell PATH='$(PATH)' $(or $(NGINX_BINARY),nginx) -V 2>&1 \
+             | tr ' ' '\n' | sed -n 's/^--$(1)=//p')
 modules_dir = $(or $(call nginx_path,modules-path),/usr/lib/nginx/modules)
 conf_dir    = $(or $(patsubst %/,%,$(dir $(call nginx_path,conf-path))),\
               /etc/nginx)
