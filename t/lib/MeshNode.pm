@@ -22,8 +22,9 @@ package MeshNode;
 #   remaining (1000)                            # of a session's answer
 #
 # Statistics: check, session, relay (requests), NAME_max (most of them at
-# once), session_same (most about one session at once), delivered (proofs),
-# twice (proofs that came while the same was here).
+# once), "session of KEY" (of that application), session_same (most about one
+# session at once), delivered (proofs), twice (proofs that came while the same
+# was here).
 
 use strict;
 use warnings;
@@ -240,6 +241,7 @@ sub request {
         $id = join ' ', $body =~ /"app_public_key":"(\w+)","chain":"(\w+)",
                                   "session_height":(-?\d+).*
                                   "servicer_pub_key":"(\w+)"/x;
+        $self->{stat}{'session of ' . $id =~ s/ .*//r}++;
     } elsif ($name eq 'relay') {
         $id = ($body =~ /"entropy":(\d+)/)[0] // '';
     }
