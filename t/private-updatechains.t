@@ -31,6 +31,7 @@ chmod 0777, "$edge->{dir}";
 $edge->start->serving;
 my ($uid, $gid) = (stat '/proc/' . ($edge->workers)[0])[4, 5];
 chown $uid, $gid, $file;
+chmod 0640, $file;
 
 sub text { return '[' . join(',', map { qq({"id":"$_","url":"$url"}) } @_) . ']' }
 
@@ -70,7 +71,7 @@ is(all('0040'), '26 x 24', 'another one is not hosted');
 is(all('0040'), '200 x 24', 'is in force in all workers');
 is(all('0021'), '26 x 24', 'and the set before is not');
 is(content(), text('0040', '0001'), 'the file has it');
-is(mode(), '0600', 'with its mode');
+is(mode(), '0640', 'with its mode');
 is_deeply([grep { !/chains\.json$/ } glob "$edge->{dir}/chains.json*"], [],
           'nothing else is left');
 ok($edge->wait_for(sub {

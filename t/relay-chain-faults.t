@@ -204,7 +204,21 @@ no chain was asked: location "/missing" of "mesh_relay_chain_location" is not th
 
 
 
-=== TEST 21: X-Accel-Redirect of a chain is not followed
+=== TEST 21: an answer of nginx itself in the chain's location
+--- server
+    location = /_own {
+        internal;
+        return 200 '{"result":"0x21"}';
+    }
+    mesh_relay_chain_location /_own;
+--- relay: data => '{}'
+--- refused: 28 error executing the http request: blockchain request for CHAIN=0021 PATH= METHOD=POST
+--- error_log
+no chain was asked: location "/_own" of "mesh_relay_chain_location" is not there, or makes no use of "$mesh_relay_chain_url"
+
+
+
+=== TEST 22: X-Accel-Redirect of a chain is not followed
 --- chain
     location / {
         add_header X-Accel-Redirect /v1/private/mesh/health;
@@ -216,7 +230,7 @@ not followed
 
 
 
-=== TEST 22: where the operator lets it be followed, it is the answer still
+=== TEST 23: where the operator lets it be followed, it is the answer still
 --- chain
     location / {
         add_header X-Accel-Redirect /other;
