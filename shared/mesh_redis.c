@@ -39,6 +39,7 @@ static void mesh_redis_enqueue(mesh_redis_t *rc, mesh_redis_cmd_t *cmd,
     mesh_redis_block_t *block);
 static mesh_redis_block_t *mesh_redis_block_get(mesh_redis_t *rc, size_t size);
 static void mesh_redis_hold(mesh_redis_t *rc);
+static ngx_int_t mesh_redis_read(mesh_redis_t *rc);
 static ngx_int_t mesh_redis_answers(mesh_redis_t *rc, u_char *data,
     size_t len);
 static void mesh_redis_answer(mesh_redis_t *rc, mesh_redis_reply_t *reply);
@@ -398,6 +399,7 @@ void
 mesh_redis_write_handler(ngx_event_t *wev)
 {
     off_t              sent;
+    ngx_err_t          err;
     ngx_chain_t       *cl;
     mesh_redis_t      *rc;
     ngx_connection_t  *c;
@@ -416,8 +418,17 @@ mesh_redis_write_handler(ngx_event_t *wev)
         cl = c->send_chain(c, rc->out, 0);
 
         if (cl == NGX_CHAIN_ERROR) {
-            mesh_redis_fail(rc, MESH_REDIS_LOST, ngx_socket_errno,
-                            "writing failed");
+            err = ngx_socket_errno;
+
+            /* answers that came before the server closed, and its reason;
+             * their event may not have been seen yet */
+
+            c->read->available = -1;
+
+            if (mesh_redis_read(rc) == NGX_AGAIN) {
+                mesh_redis_fail(rc, MESH_REDIS_LOST, err, "writing failed");
+            }
+
             return;
         }
 
@@ -435,10 +446,8 @@ mesh_redis_write_handler(ngx_event_t *wev)
 void
 mesh_redis_read_handler(ngx_event_t *rev)
 {
-    ssize_t            n;
     mesh_redis_t      *rc;
     ngx_connection_t  *c;
-    u_char             buf[MESH_REDIS_READ_SIZE];
 
     c = rev->data;
     rc = c->data;
@@ -453,34 +462,51 @@ mesh_redis_read_handler(ngx_event_t *rev)
         return;
     }
 
+    if (mesh_redis_read(rc) != NGX_AGAIN) {
+        return;
+    }
+
+    if (ngx_handle_read_event(rev, 0) != NGX_OK) {
+        mesh_redis_fail(rc, MESH_REDIS_LOST, 0, "reading failed");
+    }
+}
+
+
+/* NGX_AGAIN, or NGX_ERROR: there is no connection any more */
+
+static ngx_int_t
+mesh_redis_read(mesh_redis_t *rc)
+{
+    ssize_t            n;
+    ngx_connection_t  *c;
+    u_char             buf[MESH_REDIS_READ_SIZE];
+
+    c = rc->peer.connection;
+
     for ( ;; ) {
         n = c->recv(c, buf, MESH_REDIS_READ_SIZE);
 
         if (n == NGX_AGAIN) {
-            break;
+            return NGX_AGAIN;
         }
 
         if (n == NGX_ERROR) {
             mesh_redis_fail(rc, MESH_REDIS_LOST, ngx_socket_errno,
                             "reading failed");
-            return;
+            return NGX_ERROR;
         }
 
         if (n == 0) {
             mesh_redis_fail(rc, MESH_REDIS_LOST, 0,
                             "the server closed the connection");
-            return;
+            return NGX_ERROR;
         }
 
         rc->stats.received += n;
 
         if (mesh_redis_answers(rc, buf, n) != NGX_OK) {
-            return;
+            return NGX_ERROR;
         }
-    }
-
-    if (ngx_handle_read_event(rev, 0) != NGX_OK) {
-        mesh_redis_fail(rc, MESH_REDIS_LOST, 0, "reading failed");
     }
 }
 
