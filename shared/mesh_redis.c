@@ -420,8 +420,10 @@ mesh_redis_write_handler(ngx_event_t *wev)
         if (cl == NGX_CHAIN_ERROR) {
             err = ngx_socket_errno;
 
-            /* answers that came before the server closed, and its reason;
-             * their event may not have been seen yet */
+            /*
+             * answers that came before the server closed, and its reason;
+             * their event may not have been seen yet
+             */
 
             c->read->available = -1;
 
