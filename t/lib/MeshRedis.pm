@@ -8,6 +8,8 @@ package MeshRedis;
 #   $redis->stop; $redis->kill9; $redis->pause; $redis->resume; $redis->restart
 #   $redis->command('SET', 'a', 1)              # answer, arrays as refs
 #   my $fake = MeshRedis->fake(sub { my ($client) = @_; ... });
+#   my $before = $redis->before(sub { my ($reply, @command) = @_; ... });
+#                                     # changes answers, as they are written
 #   my $port = MeshRedis->deaf;                 # TCP port that drops SYNs
 #   my $dns = MeshRedis->dns({ 'name' => [IP, SECONDS] });   # its port
 #   my $ctl = MeshRedis->control(name => $redis, ...);    # unix socket, HTTP
@@ -108,6 +110,27 @@ sub fake {
     });
     push @started, $self;
     return $self;
+}
+
+# A server before this one, one process for each of its clients.
+
+sub before {
+    my ($self, $code) = @_;
+    return ref($self)->fake(sub {
+        my ($client) = @_;
+        local $SIG{CHLD} = 'IGNORE';
+        return if fork;
+        my $server = IO::Socket::UNIX->new(Peer => $self->socket)
+            or POSIX::_exit(1);
+        while (my @command = read_command($client)) {
+            print $server written(@command);
+            $server->flush;
+            my $reply = read_written($server) // last;
+            print $client $code->($reply, @command);
+            $client->flush;
+        }
+        POSIX::_exit(0);
+    });
 }
 
 # Reads commands of a client: array of arguments, or nothing at its end.
@@ -218,10 +241,29 @@ sub restart { my ($self) = @_; $self->kill9; $self->start }
 sub command {
     my ($self, @args) = @_;
     my $s = IO::Socket::UNIX->new(Peer => $self->socket) or return;
-    print $s '*' . @args . "\r\n" . join '',
-        map { '$' . length($_) . "\r\n$_\r\n" } @args;
+    print $s written(@args);
     $s->flush;
     return read_reply($s);
+}
+
+sub written {
+    my @args = @_;
+    return '*' . @args . "\r\n" . join '',
+        map { '$' . length($_) . "\r\n$_\r\n" } @args;
+}
+
+# a whole reply, as it is written
+
+sub read_written {
+    my ($s) = @_;
+    my $text = <$s> // return;
+    my ($type, $n) = $text =~ /^([*\$])(\d+)/ or return $text;
+    if ($type eq '$') {
+        read $s, $text, $n + 2, length $text;
+        return $text;
+    }
+    $text .= read_written($s) // return for 1 .. $n;
+    return $text;
 }
 
 sub read_reply {
