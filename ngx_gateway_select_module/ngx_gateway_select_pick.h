@@ -78,6 +78,13 @@ void ngx_gateway_select_end(ngx_gateway_select_pick_t *pick,
     gateway_try_e how, ngx_msec_t latency);
 void ngx_gateway_select_overdue(ngx_gateway_select_pick_t *pick);
 
+/*
+ * It asked to be left alone for so long, in ms (Retry-After): the leader
+ * takes fresh.paced for a QUOTA penalty.
+ */
+void ngx_gateway_select_pace(ngx_gateway_select_pick_t *pick,
+    ngx_msec_t delay);
+
 /* The node told this height of the chain. */
 void ngx_gateway_select_height(ngx_gateway_select_pick_t *pick,
     uint64_t height);

@@ -52,6 +52,7 @@ typedef struct {
     ngx_atomic_t                   height;     /* highest told, by any */
     ngx_atomic_t                   height_at;
     ngx_atomic_t                   picked;     /* for the share given */
+    ngx_atomic_t                   paced;      /* wall ms: Retry-After */
 } ngx_gateway_select_fresh_t;
 
 
@@ -152,6 +153,7 @@ typedef struct {
     void                          *operators;
     void                          *history;    /* see _history.h */
     void                          *evidence;   /* see _check.h */
+    void                          *clients;    /* see _client.h */
 } ngx_gateway_select_sh_t;
 
 
