@@ -34,6 +34,7 @@ typedef struct ngx_gateway_select_sync_s       ngx_gateway_select_sync_t;
 typedef struct ngx_gateway_select_leader_s     ngx_gateway_select_leader_t;
 typedef struct ngx_gateway_select_checker_s    ngx_gateway_select_checker_t;
 typedef struct ngx_gateway_select_registry_s   ngx_gateway_select_registry_t;
+typedef struct ngx_gateway_select_chain_sh_s   ngx_gateway_select_chain_sh_t;
 
 
 typedef enum {
@@ -47,13 +48,19 @@ typedef enum {
 } ngx_gateway_select_family_e;
 
 
-/* a plain server of a chain: "node URL" or a "server" of an upstream{} */
+/*
+ * A plain server of a chain: "node URL" or a "server" of an upstream{}.  The
+ * name is the key of its record: that of the upstream's server, else name=,
+ * else host and port, with a digest where the URL has more (a path may be a
+ * secret).
+ */
 
 struct ngx_gateway_select_server_s {
-    ngx_str_t                      name;       /* as written, the key */
+    ngx_str_t                      name;
     ngx_str_t                      operator;   /* operator=, or empty */
     mesh_http_url_t               *url;        /* of direct checks, or NULL */
     ngx_uint_t                     weight;     /* 1 unless configured */
+    uint32_t                       node;       /* slot, by the zone's init */
     unsigned                       backup:1;
     unsigned                       down:1;
 };
@@ -70,6 +77,7 @@ struct ngx_gateway_select_chain_s {
     gateway_record_conf_t          record;
     gateway_rank_conf_t            rank;
     ngx_array_t                    servers;    /* ngx_gateway_select_server_t */
+    ngx_array_t                    check_names;    /* ngx_str_t: "check" */
     ngx_array_t                    checks;     /* ..._check_t * */
     mesh_http_url_t               *witness;    /* or NULL */
     mesh_http_url_t               *altruist;   /* or NULL */
@@ -77,7 +85,10 @@ struct ngx_gateway_select_chain_s {
     ngx_msec_t                     check_interval;  /* 0: of the family */
     ngx_str_t                      check_host; /* Host of direct checks */
     ngx_str_t                      check_uri;
+    ngx_flag_t                     check_tls;
     ngx_http_upstream_srv_conf_t  *upstream;   /* of gateway_select, or NULL */
+    ngx_gateway_select_chain_sh_t *sh;         /* by the zone's init */
+    uint64_t                       keys;       /* what was configured, bits */
     unsigned                       configured:1;    /* not only named */
 };
 
@@ -106,6 +117,12 @@ struct ngx_gateway_select_main_conf_s {
     ngx_gateway_select_registry_t *registry;   /* sessions, NULL: no apps */
     mesh_redis_t                  *redis;
 };
+
+
+typedef struct {
+    ngx_http_handler_pt            handler;    /* of gateway_find, ... */
+    ngx_str_t                      directive;  /* which set it */
+} ngx_gateway_select_loc_conf_t;
 
 
 /*

@@ -50,6 +50,7 @@ typedef struct {
     uint32_t                       session;    /* or NO_SESSION */
     uint32_t                       place;      /* of the node in it */
     ngx_atomic_uint_t              generation;
+    ngx_atomic_uint_t              session_generation;
     ngx_msec_t                     begun;
     unsigned                       counted:1;  /* in-flight */
 } ngx_gateway_select_pick_t;
@@ -88,6 +89,21 @@ void ngx_gateway_select_pace(ngx_gateway_select_pick_t *pick,
 /* The node told this height of the chain. */
 void ngx_gateway_select_height(ngx_gateway_select_pick_t *pick,
     uint64_t height);
+
+/*
+ * Worker's start and end: takes a row of in-flight counters, seeds the random
+ * numbers.  Without a row (too many old workers still end) what this worker
+ * has in flight is not counted.
+ */
+void ngx_gateway_select_pick_init(ngx_gateway_select_main_conf_t *gmcf);
+void ngx_gateway_select_pick_exit(ngx_gateway_select_main_conf_t *gmcf);
+
+/* Rows of processes that are gone are freed; the leader, now and then. */
+void ngx_gateway_select_pick_sweep(ngx_gateway_select_main_conf_t *gmcf);
+
+/* The node's tries in flight, of all workers. */
+uint32_t ngx_gateway_select_inflight(ngx_gateway_select_chain_sh_t *chain,
+    uint32_t node);
 
 void ngx_gateway_select_tried_add(ngx_gateway_select_tried_t *tried,
     ngx_gateway_select_pick_t *pick);

@@ -7,9 +7,9 @@
  * seen for long gives its place to another; its generation then changes.
  *
  * Who writes what: any worker adds to node->fresh and its own row of
- * counters by atomic operations; records, ranks, sessions and everything
- * else are written by one worker of the host, the leader, under the zone's
- * lock where another may read more than one word (reports).
+ * counters; records, ranks, sessions and everything else are written by one
+ * worker of the host, the leader, with the zone's lock held and after a look
+ * that it still is the leader.
  */
 
 
@@ -25,8 +25,10 @@
 #define NGX_GATEWAY_SELECT_ZONE_LAYOUT  1
 
 #define NGX_GATEWAY_SELECT_CHAINS_MAX   1024
-#define NGX_GATEWAY_SELECT_CHUNK        64
-#define NGX_GATEWAY_SELECT_CHUNKS_MAX   256
+#define NGX_GATEWAY_SELECT_CHAINS_SLOTS 2048   /* of the directory */
+#define NGX_GATEWAY_SELECT_CHUNK        32
+#define NGX_GATEWAY_SELECT_CHUNKS_MAX   512
+#define NGX_GATEWAY_SELECT_ROWS_MAX     512    /* processes over reloads */
 #define NGX_GATEWAY_SELECT_SESSIONS     256    /* of a chain, at a time */
 
 #define NGX_GATEWAY_SELECT_KEY_MAX      255    /* public key hex, or server */
@@ -35,6 +37,10 @@
 /* no session: a plain server */
 
 #define NGX_GATEWAY_SELECT_NO_SESSION   ((uint32_t) -1)
+
+/* a server that the zone had no room for */
+
+#define NGX_GATEWAY_SELECT_NO_NODE      ((uint32_t) -1)
 
 
 /* admin verbs in force for a node; from Redis where there is one */
@@ -56,21 +62,23 @@ typedef struct {
 } ngx_gateway_select_fresh_t;
 
 
+/* sn.str is the key, in the node's own memory */
+
 typedef struct {
-    ngx_atomic_t                   generation; /* odd: being replaced */
+    ngx_str_node_t                 sn;
     ngx_gateway_select_fresh_t     fresh;
     gateway_record_t               record;
     gateway_factors_t              factors;    /* of the last ranking */
+    double                         weight;     /* before caps */
     double                         draw;
     double                         share;
     uint64_t                       picked;     /* total */
-    uint64_t                       seen_at;    /* ms, wall: in a session */
+    uint64_t                       seen_at;    /* ms, wall: a candidate */
     uint64_t                       revision;   /* of Redis, last merged */
     uint32_t                       operator;   /* in sh->operators */
     uint32_t                       flags;      /* CORDONED, DRAINED */
     uint32_t                       degraded;
     uint32_t                       chosen;     /* in the table in force */
-    u_char                         key_len;
     u_char                         key[NGX_GATEWAY_SELECT_KEY_MAX];
     u_short                        url_len;
     u_char                         url[NGX_GATEWAY_SELECT_URL_MAX];
@@ -78,13 +86,15 @@ typedef struct {
 
 
 /*
- * In-flight tries: row w holds those of worker w for the nodes of a chunk;
- * the row is cleared when the worker's slot is taken by a new process.
+ * In-flight tries: a row for each process, which alone writes it; others add
+ * the rows up.  It is cleared when another process takes it.  A row is of
+ * whole cache lines.  What a pick reads stands together, apart from nodes.
  */
 
 typedef struct {
+    ngx_atomic_t                   generations[NGX_GATEWAY_SELECT_CHUNK];
+    volatile uint32_t             *inflight;   /* [sh->nrows][CHUNK] */
     ngx_gateway_select_node_t      nodes[NGX_GATEWAY_SELECT_CHUNK];
-    uint32_t                      *inflight;   /* [workers][CHUNK], padded */
 } ngx_gateway_select_chunk_t;
 
 
@@ -94,8 +104,16 @@ typedef struct {
     ngx_atomic_t                   generation; /* odd: being written */
     uint32_t                       nentries;
     uint32_t                       capacity;
-    gateway_entry_t               *entries;
+    gateway_entry_t               *entries;    /* session: with the place */
 } ngx_gateway_select_half_t;
+
+
+/* the session of an entry and the node's place in it, in one number */
+
+#define ngx_gateway_select_seat(session, place)                               \
+    ((uint32_t) (session) | (uint32_t) (place) << 16)
+#define ngx_gateway_select_seat_session(seat)  ((seat) & 0xffff)
+#define ngx_gateway_select_seat_place(seat)    ((seat) >> 16)
 
 
 /*
@@ -113,6 +131,7 @@ typedef struct {
     uint32_t                       nnodes;
     uint64_t                       allowance;  /* per node */
     ngx_msec_t                     begun;      /* first seen here */
+    ngx_msec_t                     ends;       /* expected; 0: unknown */
     double                         ramp;       /* 0 to 1, at rollover */
     uint32_t                       nodes[NGX_GATEWAY_SELECT_SESSION_NODES];
     ngx_atomic_t                   used[NGX_GATEWAY_SELECT_SESSION_NODES];
@@ -121,40 +140,73 @@ typedef struct {
 } ngx_gateway_select_session_t;
 
 
-typedef struct {
+typedef struct ngx_gateway_select_sh_s  ngx_gateway_select_sh_t;
+
+
+struct ngx_gateway_select_chain_sh_s {
+    ngx_gateway_select_sh_t       *sh;
     ngx_uint_t                     index;
+    uint32_t                       hash;
     u_char                         name_len;
     u_char                         name[NGX_GATEWAY_SELECT_KEY_MAX];
 
     ngx_atomic_t                   current;    /* which half is in force */
     ngx_gateway_select_half_t      halves[2];
     ngx_atomic_t                   dirty;      /* rank again at once */
+    ngx_atomic_t                   empty;      /* ..._reason_e, why it is */
 
-    ngx_uint_t                     nnodes;     /* slots ever taken */
+    ngx_atomic_t                   nnodes;     /* slots ever taken */
     ngx_gateway_select_chunk_t    *chunks[NGX_GATEWAY_SELECT_CHUNKS_MAX];
     ngx_rbtree_t                   tree;       /* nodes by key */
     ngx_rbtree_node_t              sentinel;
+    uint32_t                       hand;       /* looks for idle slots */
+    ngx_msec_t                     full_at;    /* it found none */
 
     gateway_height_ref_t           height;
     ngx_gateway_select_session_t  *sessions;   /* SESSIONS, or NULL */
     uint64_t                       revision;   /* of Redis, last seen */
-} ngx_gateway_select_chain_sh_t;
+};
 
+
+/*
+ * Who has a row of in-flight counters.  When a process of the same worker
+ * number and configuration starts, the one before it is dead.
+ */
 
 typedef struct {
+    ngx_pid_t                      pid;        /* 0: free */
+    ngx_uint_t                     worker;
+    ngx_atomic_uint_t              generation;
+} ngx_gateway_select_row_t;
+
+
+struct ngx_gateway_select_sh_s {
     ngx_uint_t                     layout;
-    ngx_uint_t                     workers;    /* rows there is room for */
     ngx_atomic_t                   generation; /* one more per configuration */
+
+    /* the lease of who folds, ranks and checks; see _leader.h */
     ngx_pid_t                      leader;
     ngx_msec_t                     leader_until;
+    ngx_atomic_uint_t              leader_generation;
+
+    /* chains, found by hash without a lock: places + 1, 0: free */
     ngx_atomic_t                   nchains;
     ngx_gateway_select_chain_sh_t *chains[NGX_GATEWAY_SELECT_CHAINS_MAX];
-    /* names of operators, numbered as they come: see _operator.h */
-    void                          *operators;
+    volatile uint16_t              directory[NGX_GATEWAY_SELECT_CHAINS_SLOTS];
+
+    ngx_uint_t                     nrows;
+    ngx_gateway_select_row_t       rows[NGX_GATEWAY_SELECT_ROWS_MAX];
+    ngx_atomic_t                   nused;
+    volatile uint16_t              used[NGX_GATEWAY_SELECT_ROWS_MAX];
+
+    void                          *operators;  /* names, numbered */
     void                          *history;    /* see _history.h */
     void                          *evidence;   /* see _check.h */
-    void                          *clients;    /* see _client.h */
-} ngx_gateway_select_sh_t;
+
+    ngx_msec_t                     warned_at;
+    unsigned                       warned:1;
+    unsigned                       full:1;
+};
 
 
 typedef struct {
@@ -172,6 +224,12 @@ typedef struct {
     (&(chain)->chunks[(i) / NGX_GATEWAY_SELECT_CHUNK]                         \
           ->nodes[(i) % NGX_GATEWAY_SELECT_CHUNK])
 
+/* odd while the slot is being given to another node */
+
+#define ngx_gateway_select_generation(chain, i)                               \
+    ((chain)->chunks[(i) / NGX_GATEWAY_SELECT_CHUNK]                          \
+          ->generations[(i) % NGX_GATEWAY_SELECT_CHUNK])
+
 
 /* Wall clock in ms: what records are kept by. */
 
@@ -179,7 +237,11 @@ typedef struct {
     ((uint64_t) ngx_time() * 1000 + ngx_timeofday()->msec)
 
 
-/* Declares the zone of mesh_zone (ours is "NAME:gateway"). Config time. */
+/*
+ * Declares the zone of mesh_zone (ours is "NAME:gateway"); config time, once
+ * all chains are there.  Before workers start each chain's sh and the node of
+ * each of its servers are set, and new chains have a table.
+ */
 ngx_int_t ngx_gateway_select_zone_add(ngx_conf_t *cf,
     ngx_gateway_select_main_conf_t *gmcf);
 
@@ -190,23 +252,36 @@ ngx_int_t ngx_gateway_select_zone_add(ngx_conf_t *cf,
 ngx_gateway_select_chain_sh_t *ngx_gateway_select_zone_chain(
     ngx_gateway_select_main_conf_t *gmcf, ngx_str_t *name);
 
-/* The same, added if it is not there; the leader and init only. */
+/* The same, added if it is not there; NULL: no memory, logged.  Locks. */
 ngx_gateway_select_chain_sh_t *ngx_gateway_select_zone_chain_add(
     ngx_gateway_select_main_conf_t *gmcf, ngx_str_t *name);
 
 /*
  * The slot of a node by key (public key hex, or a server's name), added if
- * it is not there, its url and operator brought up to date; the leader and
- * init only.  NGX_ERROR: no memory or max_nodes reached, and no node of it
- * is idle enough to give its place (logged, once a minute).
+ * it is not there, its url and operator (empty: it is one of its own) brought
+ * up to date.  Locks; the leader and init only.  NGX_ERROR: key or url too
+ * long, no memory or max_nodes reached, and no node of the chain is idle
+ * enough to give its place (logged, once a minute).
  */
 ngx_int_t ngx_gateway_select_zone_node(ngx_gateway_select_main_conf_t *gmcf,
     ngx_gateway_select_chain_sh_t *chain, ngx_str_t *key, ngx_str_t *url,
     ngx_str_t *operator);
 
-/* The slot of a node that is there, else NGX_DECLINED. */
+/* The slot of a node that is there, else NGX_DECLINED.  Locks. */
 ngx_int_t ngx_gateway_select_zone_find(ngx_gateway_select_main_conf_t *gmcf,
     ngx_gateway_select_chain_sh_t *chain, ngx_str_t *key);
+
+/* The name of an operator's number, of shared memory; it stays. */
+ngx_str_t *ngx_gateway_select_zone_operator(
+    ngx_gateway_select_main_conf_t *gmcf, uint32_t operator);
+
+/*
+ * Memory of the zone with the lock held; a lack of it is kept for _warn(),
+ * which logs it once a minute and is called without the lock.
+ */
+void *ngx_gateway_select_zone_alloc(ngx_gateway_select_zone_t *zone,
+    size_t size);
+void ngx_gateway_select_zone_warn(ngx_gateway_select_zone_t *zone);
 
 
 #endif /* _NGX_GATEWAY_SELECT_ZONE_H_INCLUDED_ */
