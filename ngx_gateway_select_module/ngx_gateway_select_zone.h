@@ -202,6 +202,7 @@ struct ngx_gateway_select_sh_s {
     void                          *operators;  /* names, numbered */
     void                          *history;    /* see _history.h */
     void                          *evidence;   /* see _check.h */
+    void                          *clients;    /* see _client.h */
 
     ngx_msec_t                     warned_at;
     unsigned                       warned:1;

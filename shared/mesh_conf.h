@@ -20,13 +20,14 @@
 
 /* grows with the struct: modules of different builds do not mix */
 
-#define MESH_CONF_LAYOUT      1
+#define MESH_CONF_LAYOUT      2
 
 #define MESH_CONF_ZONE_MIN    (32 * ngx_pagesize)
 
 
 typedef struct {
     ngx_uint_t            layout;     /* MESH_CONF_LAYOUT */
+    const void           *calls;      /* for other modules; stays second */
     ngx_str_t             region;     /* mesh_region */
     ngx_str_t             edge;       /* mesh_edge */
     ngx_str_t             zone_name;  /* mesh_zone */
