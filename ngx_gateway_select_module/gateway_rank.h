@@ -5,7 +5,9 @@
  * A candidate is a node, in a session where the chain has sessions.  A pick
  * draws two candidates and takes the better by latency x (in-flight + 1);
  * so the share a candidate gets is not the probability it is drawn with.
- * The cap on an operator is kept on the shares.
+ * The cap on an operator is kept on the shares: these are limited first, and
+ * the draws that give them follow, without any iteration, from T = sqrt(U)
+ * (T: sum of the draws, U: of the shares, of all that are slower).
  */
 
 
@@ -22,19 +24,35 @@ typedef struct {
     double               liveliness;
     double               latency;
     double               latency_floor;    /* ms: faster counts alike */
-    double               operator_cap;     /* share, 0.4 */
-    double               max_ejected;      /* share of the nodes, 0.5 */
+    double               operator_cap;     /* share */
+    double               max_ejected;      /* share of the candidates */
+    double               explore;          /* share given to all alike */
 } gateway_rank_conf_t;
 
+
+typedef enum {
+    GATEWAY_CANDIDATE_IN = 0,
+    GATEWAY_CANDIDATE_OUT,                 /* may be re-admitted: degraded */
+    GATEWAY_CANDIDATE_NEVER                /* cordoned, spent, refused */
+} gateway_candidate_e;
+
+
+/*
+ * A node that is in several sessions has a candidate in each, and the caller
+ * divides its weight among them.  The weight is that of gateway_rank_weight()
+ * whether it is in or out.
+ */
 
 typedef struct {
     uint32_t             node;             /* slots of the caller */
     uint32_t             session;
     uint32_t             operator;         /* any number, equal: the same */
-    uint32_t             degraded;         /* re-admitted: the least bad */
-    double               weight;           /* 0: excluded */
+    gateway_candidate_e  state;
+    double               weight;
+    double               admitted;         /* ramp x pace, 0 to 1 */
     double               badness;          /* orders the excluded */
     double               latency;          /* ms */
+    uint32_t             degraded;         /* out: re-admitted, least bad */
     double               draw;             /* out: probability of one draw */
     double               share;            /* out: after the second choice */
 } gateway_candidate_t;
@@ -55,18 +73,29 @@ typedef struct {
 
 
 typedef enum {
-    GATEWAY_RANK_ADMIT = 0,                /* re-admits the least bad */
+    GATEWAY_RANK_ADMIT = 0,                /* who is in, and who is out */
+    GATEWAY_RANK_SORT_BAD,
+    GATEWAY_RANK_READMIT,                  /* the least bad */
+    GATEWAY_RANK_GATHER,                   /* all that are in */
     GATEWAY_RANK_SORT,                     /* by latency */
-    GATEWAY_RANK_CAP,                      /* rounds of shares and caps */
+    GATEWAY_RANK_SHARE,                    /* after the second choice */
+    GATEWAY_RANK_OPERATORS,
+    GATEWAY_RANK_SORT_OPERATORS,           /* by share */
+    GATEWAY_RANK_CAP,
+    GATEWAY_RANK_DRAW,                     /* what gives these shares */
     GATEWAY_RANK_ALIAS,
     GATEWAY_RANK_DONE
 } gateway_rank_step_e;
 
 
+typedef struct gateway_rank_work_s  gateway_rank_work_t;
+
+
 /*
  * A rebuild in slices.  The caller gives candidates, n and work memory
- * (gateway_rank_size(n) bytes), which stay until it is done; entries gets n
- * entries at most, the candidates of weight 0 are left out.
+ * (gateway_rank_size(n) bytes, aligned for any type), which stay until it is
+ * done; entries gets n entries at most, the candidates that are out are left
+ * out.
  */
 
 typedef struct {
@@ -76,13 +105,23 @@ typedef struct {
     gateway_entry_t            *entries;
     uint32_t                    n;
     uint32_t                    nentries;  /* out, once done */
-    void                       *work;
-    uint32_t                    position;  /* private from here */
-    uint32_t                    round;
+    uint32_t                    degraded;  /* out: how many of them */
+    double                      cap;       /* out: kept for operators */
+    double                      typical;   /* out: median latency, or 0;
+                                              for gateway_peers_t */
+    gateway_rank_work_t        *work;
 } gateway_rank_t;
 
 
-/* success^a x correctness^b x liveliness^c x ramp / latency^d */
+/* What the simulation found best (t/sim); the only place of these numbers. */
+
+extern const gateway_rank_conf_t  gateway_rank_defaults;
+
+
+/*
+ * success^a x correctness^b x liveliness^c x ramp x pace / latency^d, and
+ * where a penalty is in force the small share of it that a degraded node has.
+ */
 
 double gateway_rank_weight(const gateway_rank_conf_t *conf,
     const gateway_factors_t *factors);

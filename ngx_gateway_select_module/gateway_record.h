@@ -25,10 +25,11 @@
 
 
 /*
- * How one try at a node ended, as it counts for the node.  A fault of the
- * caller is OK; OVERDUE is counted as soon as a try has lasted longer than
- * the node's own p99 and a floor, before its end is known; CENSORED is a
- * try that was given up for no fault of the node: it tells a least latency.
+ * How one try at a node ended, as it counts for the node; each try counts
+ * once.  A fault of the caller is OK.  OVERDUE is counted as soon as a try
+ * has lasted longer than gateway_record_patience(), before its end is known,
+ * which then counts as LATE, however it ends.  CENSORED is a try that was
+ * given up for no fault of the node: it tells a least latency.
  */
 
 typedef enum {
@@ -36,6 +37,7 @@ typedef enum {
     GATEWAY_TRY_FAILED,                    /* answered, and wrongly */
     GATEWAY_TRY_LOST,                      /* refused, closed, timed out */
     GATEWAY_TRY_OVERDUE,
+    GATEWAY_TRY_LATE,                      /* the end of an OVERDUE one */
     GATEWAY_TRY_CENSORED,
     GATEWAY_TRY_QUOTA,                     /* 429, -32005: paced */
     GATEWAY_TRIES
@@ -53,15 +55,19 @@ typedef enum {
     GATEWAY_PENALTY_DATA,                  /* outvoted on an identifier */
     GATEWAY_PENALTY_SIGNATURE,             /* of the servicer: wrong */
     GATEWAY_PENALTY_CHECK,                 /* chain_id, a configured check */
-    GATEWAY_PENALTY_QUOTA,                 /* paced, not punished */
+    GATEWAY_PENALTY_QUOTA,                 /* Retry-After: for a short time */
     GATEWAY_PENALTIES
 } gateway_penalty_e;
 
 
+/*
+ * In force while now < until, and beyond while check is not 0: that check
+ * must be passed after until.  until is 0 when it is over; since stays.
+ */
+
 typedef struct {
     uint64_t             since;            /* 0: never */
     uint64_t             until;            /* not chosen before it */
-    uint32_t             count;            /* in a row, for the slow start */
     uint32_t             check;            /* to be passed, 0: none */
 } gateway_penalty_t;
 
@@ -73,26 +79,37 @@ typedef struct {
     uint32_t             latency[GATEWAY_LATENCY_BUCKETS];
     uint32_t             agreed;           /* votes with the quorum */
     uint32_t             outvoted;
-    uint64_t             latency_sum;      /* of the OK ones, ms */
+    uint64_t             latency_sum;      /* of those in the buckets, ms */
     uint64_t             height;           /* highest seen, 0: none */
     uint64_t             height_at;
 } gateway_sample_t;
 
 
-/* Half-lives and bounds of a chain's records; all times in ms. */
+/*
+ * Half-lives and bounds of a chain's records; all times in ms.
+ *
+ * A RESPONSE penalty begins by what is counted, never by one event: a run
+ * grows by 1 with every FAILED, LOST and OVERDUE try, shrinks by 1 with every
+ * OK one, not below 0; at eject_failures, and eject_after since it left 0,
+ * the node is out.  So is whatever fails at least 2 of 3 tries after 20.
+ */
 
 typedef struct {
-    uint32_t             half_life;        /* of tries and latency, 60s */
-    uint32_t             votes_half_life;  /* of correctness, 6h */
+    uint32_t             half_life;        /* of tries and latency */
+    uint32_t             votes_half_life;  /* of correctness */
     double               prior_tries;      /* weight of the prior */
     double               prior_success;
-    double               prior_latency;    /* of a node never asked */
+    double               prior_latency;    /* where no peer is known */
     uint32_t             slow_start;       /* until a new node is full */
     double               slow_start_tries; /* or so many tries, if earlier */
     double               probation;        /* least share of full weight */
-    uint32_t             eject_failures;   /* of the last tries */
-    uint32_t             eject_time;       /* first RESPONSE penalty */
-    uint32_t             probe_interval;   /* of an ejected node, 15s */
+    uint32_t             eject_failures;
+    uint32_t             eject_after;
+    uint32_t             eject_time;       /* least RESPONSE penalty */
+    uint32_t             response_check;   /* ends it, 0: time alone, which
+                                              doubles with each return */
+    uint32_t             patience;         /* no try is overdue before */
+    uint32_t             probe_interval;   /* of an ejected node */
     uint32_t             height_tolerance; /* blocks */
 } gateway_record_conf_t;
 
@@ -100,17 +117,17 @@ typedef struct {
 typedef struct {
     double               tries;            /* decayed */
     double               successes;
-    double               quota;
     double               latency[GATEWAY_LATENCY_BUCKETS];
     double               latency_sum;
     double               agreed;
     double               outvoted;
+    double               pace;             /* of quota, 1: unhindered */
     uint64_t             stamp;            /* decayed up to */
     uint64_t             first_seen;
     uint64_t             returned_at;      /* slow start begins, 0: never */
     uint32_t             returns;          /* lengthens the slow start */
-    uint32_t             failures;         /* in a row */
-    uint64_t             failing_since;
+    uint32_t             run;              /* see gateway_record_conf_t */
+    uint64_t             run_since;
     uint64_t             height;
     uint64_t             height_at;
     gateway_penalty_t    penalties[GATEWAY_PENALTIES];
@@ -120,6 +137,15 @@ typedef struct {
     uint32_t             error_len;
     u_char               error[GATEWAY_ERROR_LEN];
 } gateway_record_t;
+
+
+/* What is known of all nodes of the chain together; zero what is not. */
+
+typedef struct {
+    uint64_t             height;           /* the reference height */
+    uint32_t             block_time;       /* ms */
+    double               latency;          /* gateway_rank_t: typical, ms */
+} gateway_peers_t;
 
 
 /*
@@ -132,10 +158,17 @@ typedef struct {
     double               correctness;
     double               liveliness;
     double               latency;
-    double               ramp;             /* slow start, probation */
+    double               ramp;             /* slow start, doubt, probation */
+    double               pace;             /* of quota */
+    double               badness;          /* orders those that are out */
     uint32_t             excluded;         /* bits 1 << gateway_penalty_e */
     uint64_t             until;            /* latest of these penalties */
 } gateway_factors_t;
+
+
+/* What the simulation found best (t/sim); the only place of these numbers. */
+
+extern const gateway_record_conf_t  gateway_record_defaults;
 
 
 /* A record never seen before; now becomes its first_seen. */
@@ -143,17 +176,29 @@ typedef struct {
 void gateway_record_init(gateway_record_t *record, uint64_t now);
 
 
-/* Decays to now, then adds the sample; may begin a RESPONSE penalty. */
+/*
+ * Decays to now, then adds the sample; may begin a RESPONSE penalty, and ends
+ * those that time alone ends: to be called, with an empty sample too, before
+ * gateway_record_factors().
+ */
 
 void gateway_record_fold(gateway_record_t *record,
     const gateway_record_conf_t *conf, const gateway_sample_t *sample,
     uint64_t now);
 
 
+/* Adds one sample to another. */
+
+void gateway_sample_add(gateway_sample_t *sample,
+    const gateway_sample_t *other);
+
+
 /*
  * Excludes the node for the reason until then at least; check is the number
- * of the check that must pass before it returns, 0: time alone.  text, at
- * most GATEWAY_ERROR_LEN bytes of it, becomes the last error.
+ * of the check that must pass before it returns, 0: time alone.  What is in
+ * force for the reason is never shortened.  QUOTA lasts a minute at most.
+ * text, at most GATEWAY_ERROR_LEN bytes of it, becomes the last error; NULL:
+ * none.
  */
 
 void gateway_record_punish(gateway_record_t *record, gateway_penalty_e reason,
@@ -161,24 +206,24 @@ void gateway_record_punish(gateway_record_t *record, gateway_penalty_e reason,
 
 
 /*
- * The check was passed: ends the penalties that waited for it, begins the
- * slow start.  Gives the bits of the penalties ended.
+ * The check was passed, in latency ms: ends the penalties that waited for it
+ * and whose time is over, begins the slow start.  A node that was out for its
+ * RESPONSE is forgiven the failures, and latencies far above this one.
+ * Gives the bits of the penalties ended.
  */
 
 uint32_t gateway_record_pass(gateway_record_t *record, uint32_t check,
-    uint64_t now);
+    uint64_t latency, uint64_t now);
 
 
-/* Ends all penalties (admin clear). */
+/* Ends all penalties, and whatever slows the node's start (admin clear). */
 
 void gateway_record_clear(gateway_record_t *record, uint64_t now);
 
 
-/* reference: the chain's height, 0 where it is not known. */
-
 void gateway_record_factors(const gateway_record_t *record,
-    const gateway_record_conf_t *conf, uint64_t reference, uint64_t now,
-    gateway_factors_t *factors);
+    const gateway_record_conf_t *conf, const gateway_peers_t *peers,
+    uint64_t now, gateway_factors_t *factors);
 
 
 /* A quantile q (0 to 1) of the latency in ms; conf's prior without tries. */
@@ -187,9 +232,24 @@ double gateway_record_quantile(const gateway_record_t *record,
     const gateway_record_conf_t *conf, double q);
 
 
+/* A try that lasts longer than so many ms is OVERDUE; by the own p99. */
+
+uint64_t gateway_record_patience(const gateway_record_t *record,
+    const gateway_record_conf_t *conf);
+
+
 /* The bucket a latency falls into. */
 
 uint32_t gateway_latency_bucket(uint64_t ms);
+
+
+/*
+ * Whether the duration of a try goes into the buckets of a sample: that of
+ * a good one does, and that of one without an end if it lasted longer than
+ * the latency which is known of the node (gateway_factors_t).
+ */
+
+int gateway_latency_counts(gateway_try_e how, uint64_t ms, double known);
 
 
 /*
