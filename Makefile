@@ -81,11 +81,15 @@ $(out)/env.mk: FORCE
 
 include_list = $(shell . shared/sources && for f in $$$(1); do echo $$f; done)
 pocket_sources := $(call include_list,pocket_sources)
+gateway_dir    := ngx_gateway_select_module
+gateway_list   := $(shell . $(gateway_dir)/sources && echo $$gateway_sources)
+gateway_sources := $(gateway_list:%=$(gateway_dir)/%)
 
 tree_flags = --with-cc='$(CC)' --with-cc-opt='$(CC_FLAGS)' \
              --with-ld-opt='$(LD_FLAGS)'
 
 $(tree)/objs/Makefile: $(out)/env.mk shared/sources shared/config \
+                       $(gateway_dir)/sources \
                        $(addons:%=%/config) $(test_addon:%=%/config)
 	@t/lib/configure $(tree) $(tree_flags) \
 	    $(patsubst %,--add-dynamic-module=$(CURDIR)/%,$(addons) $(test_addon))
@@ -104,10 +108,11 @@ endif
 
 # Programs of plain C: the command line tool, unit tests, benchmarks.
 
-c_flags  = $(CC_FLAGS) -std=gnu11 -Ishared
+c_flags  = $(CC_FLAGS) -std=gnu11 -Ishared -I$(gateway_dir)
 c_libs   = $(LD_FLAGS) -lyajl -lsodium -lhiredis -lssl -lcrypto -lm -lpthread
 
 pocket_objs := $(pocket_sources:%.c=$(out)/obj/shared/%.o)
+gateway_objs := $(gateway_sources:%.c=$(out)/obj/%.o)
 cli_objs    := $(patsubst %.c,$(out)/obj/%.o,$(wildcard shared/cli/*.c))
 demo_objs   := $(patsubst %.c,$(out)/obj/%.o,$(wildcard shared/cli/demo/*.c))
 vector_objs := $(patsubst %.c,$(out)/obj/%.o,$(wildcard t/unit/vectors*.c))
@@ -138,11 +143,14 @@ $(out)/meshdemo: $(demo_objs) $(out)/obj/shared/cli/cli_mem.o $(pocket_objs)
 $(out)/unit/vectors: $(vector_objs) $(pocket_objs)
 	$(link)
 
-$(out)/unit/%: $(out)/obj/t/unit/%.o $(pocket_objs)
-	$(link)
+$(out)/unit/%: $(out)/obj/t/unit/%.o $(gateway_objs) $(pocket_objs)
+	$(link) -lpsl
 
-$(out)/bench/%: $(out)/obj/t/bench/%.o $(pocket_objs)
-	$(link)
+$(out)/bench/%: $(out)/obj/t/bench/%.o $(gateway_objs) $(pocket_objs)
+	$(link) -lpsl
+
+$(out)/sim/%: $(out)/obj/t/sim/%.o $(gateway_objs) $(pocket_objs)
+	$(link) -lpsl
 
 -include $(shell find $(out)/obj -name '*.d' 2>/dev/null)
 
@@ -153,7 +161,7 @@ $(out)/bench/%: $(out)/obj/t/bench/%.o $(pocket_objs)
 FUZZ_SECONDS ?= 60
 fuzz_cc     = clang -g -O1 -fsanitize=fuzzer,address,undefined \
               -fno-sanitize-recover=undefined -Wall -Wextra \
-              -Wno-unused-parameter -Ishared -It/fuzz \
+              -Wno-unused-parameter -Ishared -I$(gateway_dir) -It/fuzz \
               $(addprefix -isystem $(tree)/,objs $(nginx_incs))
 nginx_incs  = src/core src/event src/event/modules src/os/unix src/http \
               src/http/modules src/http/v2
@@ -167,9 +175,11 @@ fuzzers    := $(patsubst t/fuzz/%.c,$(out)/%,\
               $(filter-out $(fuzz_left),$(fuzz_files)))
 
 $(out)/fuzz_%: t/fuzz/fuzz_%.c $(pocket_sources:%=shared/%) \
-               $(wildcard shared/*.[ch] t/fuzz/*.h) $(tree)/objs/Makefile
+               $(gateway_sources) $(tree)/objs/Makefile \
+               $(wildcard shared/*.[ch] $(gateway_dir)/gateway_*.h t/fuzz/*.h)
 	@$(if $(V),set -x;) $(fuzz_cc) -o $@ $< $(call fuzz_links,$<) \
-	    $(pocket_sources:%=shared/%) -lyajl -lsodium -lhiredis -lssl -lcrypto
+	    $(pocket_sources:%=shared/%) $(gateway_sources) \
+	    -lyajl -lsodium -lhiredis -lssl -lcrypto -lpsl -lm
 
 .PHONY: fuzz-run
 fuzz-run: $(fuzzers)

@@ -1,22 +1,57 @@
 
 /*
- * ngx_gateway_select_module: which node of a chain a request goes to.
+ * ngx_gateway_select_module: directives and the life of the processes.
  */
 
 
-#include <ngx_config.h>
-#include <ngx_core.h>
-#include <ngx_http.h>
-
-#include "mesh_conf.h"
+#include "ngx_gateway_select.h"
+#include "ngx_gateway_select_conf.h"
+#include "mesh_keyfile.h"
 
 
-typedef struct {
-    mesh_conf_t  mesh;  /* first: filled by the setter of the shared ones */
-} ngx_gateway_select_main_conf_t;
+static ngx_int_t ngx_gateway_select_init_process(ngx_cycle_t *cycle);
+static void ngx_gateway_select_exit_process(ngx_cycle_t *cycle);
 
 
-static void *ngx_gateway_select_create_main_conf(ngx_conf_t *cf);
+static ngx_conf_num_bounds_t  ngx_gateway_select_nodes_bounds = {
+    NULL, 1, 16384
+};
+
+
+static ngx_command_t  ngx_gateway_select_commands[] = {
+
+    MESH_CONF_COMMANDS,
+
+    { ngx_string("gateway_chain"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_gateway_select_conf_chain,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("gateway_weights"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_gateway_select_conf_weights,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("gateway_interval"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_gateway_select_conf_msec,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_gateway_select_main_conf_t, interval),
+      NULL },
+
+    { ngx_string("gateway_max_nodes"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_gateway_select_conf_num,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_gateway_select_main_conf_t, max_nodes),
+      &ngx_gateway_select_nodes_bounds },
+
+      ngx_null_command
+};
 
 
 static ngx_http_module_t  ngx_gateway_select_module_ctx = {
@@ -24,49 +59,92 @@ static ngx_http_module_t  ngx_gateway_select_module_ctx = {
     NULL,                                  /* postconfiguration */
 
     ngx_gateway_select_create_main_conf,   /* create main configuration */
-    NULL,                                  /* init main configuration */
+    ngx_gateway_select_init_main_conf,     /* init main configuration */
 
     NULL,                                  /* create server configuration */
     NULL,                                  /* merge server configuration */
 
-    NULL,                                  /* create location configuration */
-    NULL                                   /* merge location configuration */
+    ngx_gateway_select_create_loc_conf,    /* create location configuration */
+    ngx_gateway_select_merge_loc_conf      /* merge location configuration */
 };
 
 
 ngx_module_t  ngx_gateway_select_module = {
     NGX_MODULE_V1,
     &ngx_gateway_select_module_ctx,        /* module context */
-    NULL,                                  /* module directives */
+    ngx_gateway_select_commands,           /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
     NULL,                                  /* init module */
-    NULL,                                  /* init process */
+    ngx_gateway_select_init_process,       /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
-    NULL,                                  /* exit process */
+    ngx_gateway_select_exit_process,       /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
 
 
-static void *
-ngx_gateway_select_create_main_conf(ngx_conf_t *cf)
+ngx_gateway_select_main_conf_t *
+ngx_gateway_select_main_conf(ngx_cycle_t *cycle)
 {
     ngx_gateway_select_main_conf_t  *gmcf;
 
-    gmcf = ngx_pcalloc(cf->pool, sizeof(ngx_gateway_select_main_conf_t));
-    if (gmcf == NULL) {
+    gmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_gateway_select_module);
+
+    if (gmcf == NULL
+        || (gmcf->chains.nelts == 0 && gmcf->dispatchers.nelts == 0))
+    {
         return NULL;
     }
 
-    /*
-     * set by ngx_pcalloc():
-     *
-     *     gmcf->mesh = { 0, { NULL }, ... };
-     */
-
-    gmcf->mesh.layout = MESH_CONF_LAYOUT;
-
     return gmcf;
+}
+
+
+/*
+ * Nothing here may fail for a peer's sake: a worker whose init_process
+ * returns NGX_ERROR is never started again.
+ */
+
+static ngx_int_t
+ngx_gateway_select_init_process(ngx_cycle_t *cycle)
+{
+    ngx_gateway_select_main_conf_t  *gmcf;
+
+    if (ngx_process != NGX_PROCESS_WORKER
+        && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    gmcf = ngx_gateway_select_main_conf(cycle);
+
+    if (gmcf == NULL) {
+        return NGX_OK;
+    }
+
+    mesh_secret_relock(cycle->pool, cycle->log);
+
+    return mesh_http_start(cycle, gmcf->http);
+}
+
+
+static void
+ngx_gateway_select_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_gateway_select_main_conf_t  *gmcf;
+
+    if (ngx_process != NGX_PROCESS_WORKER
+        && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return;
+    }
+
+    gmcf = ngx_gateway_select_main_conf(cycle);
+
+    if (gmcf) {
+        mesh_http_stop(gmcf->http);
+    }
 }

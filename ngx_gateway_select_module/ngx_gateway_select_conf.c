@@ -1,0 +1,277 @@
+
+/*
+ * Defaults, merging and the plain setters of the gateway.
+ */
+
+
+#include "ngx_gateway_select.h"
+#include "ngx_gateway_select_conf.h"
+
+
+static char *ngx_gateway_select_init_http(ngx_conf_t *cf,
+    ngx_gateway_select_main_conf_t *gmcf);
+static char *ngx_gateway_select_conf_conflict(ngx_conf_t *cf, ngx_str_t *name,
+    ngx_http_core_loc_conf_t *clcf);
+
+
+void *
+ngx_gateway_select_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_gateway_select_main_conf_t  *gmcf;
+
+    gmcf = ngx_pcalloc(cf->pool, sizeof(ngx_gateway_select_main_conf_t));
+    if (gmcf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     gmcf->apps_file, auth_token = { 0, NULL };
+     *     gmcf->shm_zone, redis = NULL;
+     *     gmcf->leader, sync, checker, registry = NULL;
+     */
+
+    gmcf->mesh.layout = MESH_CONF_LAYOUT;
+
+    gmcf->find_auth = NGX_CONF_UNSET;
+    gmcf->max_nodes = NGX_CONF_UNSET_UINT;
+    gmcf->interval = NGX_CONF_UNSET_MSEC;
+
+    gmcf->http = mesh_http_conf_create(cf);
+    if (gmcf->http == NULL) {
+        return NULL;
+    }
+
+    gmcf->defaults = ngx_pcalloc(cf->pool, sizeof(ngx_gateway_select_chain_t));
+    if (gmcf->defaults == NULL) {
+        return NULL;
+    }
+
+    if (ngx_gateway_select_chain_init(cf, gmcf->defaults) != NGX_OK
+        || ngx_array_init(&gmcf->chains, cf->pool, 4,
+                          sizeof(ngx_gateway_select_chain_t *))
+           != NGX_OK
+        || ngx_array_init(&gmcf->dispatchers, cf->pool, 2,
+                          sizeof(mesh_http_url_t *))
+           != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return gmcf;
+}
+
+
+char *
+ngx_gateway_select_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_gateway_select_main_conf_t *gmcf = conf;
+
+    char                         *rv;
+    ngx_uint_t                    i;
+    ngx_gateway_select_chain_t  **chains;
+
+    ngx_conf_init_value(gmcf->find_auth, 0);
+    ngx_conf_init_uint_value(gmcf->max_nodes, 16384);
+    ngx_conf_init_msec_value(gmcf->interval, 200);
+
+    rv = mesh_conf_init(cf, &gmcf->mesh);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    ngx_gateway_select_chain_merge(gmcf->defaults, NULL);
+
+    chains = gmcf->chains.elts;
+
+    for (i = 0; i < gmcf->chains.nelts; i++) {
+        ngx_gateway_select_chain_merge(chains[i], gmcf->defaults);
+    }
+
+    if (gmcf->chains.nelts == 0 && gmcf->dispatchers.nelts == 0) {
+        return NGX_CONF_OK;
+    }
+
+    return ngx_gateway_select_init_http(cf, gmcf);
+}
+
+
+static char *
+ngx_gateway_select_init_http(ngx_conf_t *cf,
+    ngx_gateway_select_main_conf_t *gmcf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (mesh_http_conf_init(cf, gmcf->http, clcf->resolver,
+                            clcf->resolver_timeout)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (gmcf->mesh.redis
+        && mesh_redis_conf_init(cf, gmcf->mesh.redis, clcf->resolver,
+                                clcf->resolver_timeout)
+           != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+void *
+ngx_gateway_select_create_loc_conf(ngx_conf_t *cf)
+{
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     glcf->handler = NULL;
+     *     glcf->directive = { 0, NULL };
+     */
+
+    return ngx_pcalloc(cf->pool, sizeof(ngx_gateway_select_loc_conf_t));
+}
+
+
+char *
+ngx_gateway_select_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_gateway_select_loc_conf_t *prev = parent;
+    ngx_gateway_select_loc_conf_t *conf = child;
+
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    /* "if" or "limit_except" */
+
+    if (clcf->noname && clcf->handler == NULL) {
+        conf->handler = prev->handler;
+        conf->directive = prev->directive;
+        clcf->handler = conf->handler;
+    }
+
+    if (conf->handler && clcf->handler != conf->handler) {
+        return ngx_gateway_select_conf_conflict(cf, &conf->directive, clcf);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_gateway_select_conf_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_gateway_select_loc_conf_t *glcf = conf;
+
+    ngx_http_core_loc_conf_t       *clcf;
+    ngx_gateway_select_endpoint_t  *endpoint;
+
+    endpoint = cmd->post;
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (glcf->handler == endpoint->handler) {
+        return "is duplicate";
+    }
+
+    /* one that is set below is found when the locations are merged */
+
+    if (clcf->handler) {
+        return ngx_gateway_select_conf_conflict(cf, &cmd->name, clcf);
+    }
+
+    clcf->handler = endpoint->handler;
+
+    glcf->handler = endpoint->handler;
+    glcf->directive = cmd->name;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_gateway_select_conf_conflict(ngx_conf_t *cf, ngx_str_t *name,
+    ngx_http_core_loc_conf_t *clcf)
+{
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"%V\" and another content handler, such as "
+                       "\"proxy_pass\", are in one location \"%V\"",
+                       name, &clcf->name);
+
+    return NGX_CONF_ERROR;
+}
+
+
+/* a time that must not be 0: a timer of no length would spin */
+
+char *
+ngx_gateway_select_conf_msec(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char  *p = conf;
+
+    ngx_int_t    msec;
+    ngx_str_t   *value;
+    ngx_msec_t  *field;
+
+    value = cf->args->elts;
+    field = (ngx_msec_t *) (p + cmd->offset);
+
+    if (*field != NGX_CONF_UNSET_MSEC) {
+        return "is duplicate";
+    }
+
+    msec = ngx_parse_time(&value[1], 0);
+
+    if (msec == NGX_ERROR || msec == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid time \"%V\" in \"%V\", "
+                           "one above zero is expected",
+                           &value[1], &cmd->name);
+        return NGX_CONF_ERROR;
+    }
+
+    *field = msec;
+
+    return NGX_CONF_OK;
+}
+
+
+/* core's setter tells neither the directive nor the value */
+
+char *
+ngx_gateway_select_conf_num(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char  *p = conf;
+
+    ngx_int_t               n, *field;
+    ngx_str_t              *value;
+    ngx_conf_num_bounds_t  *bounds;
+
+    value = cf->args->elts;
+    bounds = cmd->post;
+    field = (ngx_int_t *) (p + cmd->offset);
+
+    if (*field != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    n = ngx_atoi(value[1].data, value[1].len);
+
+    if (n == NGX_ERROR || n < bounds->low || n > bounds->high) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid number \"%V\" in \"%V\", "
+                           "%i to %i is expected", &value[1], &cmd->name,
+                           bounds->low, bounds->high);
+        return NGX_CONF_ERROR;
+    }
+
+    *field = n;
+
+    return NGX_CONF_OK;
+}

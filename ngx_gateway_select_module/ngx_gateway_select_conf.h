@@ -1,0 +1,70 @@
+
+/*
+ * Directives of the gateway: setters that the command table names, and what
+ * the other files read the configuration by.  All at configuration time; an
+ * error is logged with the value and the directive before NGX_CONF_ERROR or
+ * NGX_ERROR is given.
+ */
+
+
+#ifndef _NGX_GATEWAY_SELECT_CONF_H_INCLUDED_
+#define _NGX_GATEWAY_SELECT_CONF_H_INCLUDED_
+
+
+#include "ngx_gateway_select.h"
+
+
+/*
+ * The content handler of an endpoint: the command's "post" points to one of
+ * these, its setter is ngx_gateway_select_conf_endpoint(), which refuses a
+ * location that has another content handler.
+ */
+
+typedef struct {
+    ngx_http_handler_pt  handler;
+} ngx_gateway_select_endpoint_t;
+
+
+void *ngx_gateway_select_create_main_conf(ngx_conf_t *cf);
+char *ngx_gateway_select_init_main_conf(ngx_conf_t *cf, void *conf);
+void *ngx_gateway_select_create_loc_conf(ngx_conf_t *cf);
+char *ngx_gateway_select_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+
+char *ngx_gateway_select_conf_chain(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_gateway_select_conf_weights(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_gateway_select_conf_msec(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_gateway_select_conf_num(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_gateway_select_conf_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+
+/*
+ * Adds a chain of this name, nothing of it set: values are those of http{}
+ * and the defaults once init_main_conf has run.  NULL: no memory, or there
+ * is one of that name (logged).  The name's memory must stay.
+ */
+ngx_gateway_select_chain_t *ngx_gateway_select_chain_add(ngx_conf_t *cf,
+    ngx_gateway_select_main_conf_t *gmcf, ngx_str_t *name);
+
+/*
+ * A key of gateway_select: the name and value of "name=value"; several
+ * values are separated by commas.  The same table serves gateway_chain {}.
+ */
+char *ngx_gateway_select_conf_key(ngx_conf_t *cf,
+    ngx_gateway_select_chain_t *chain, ngx_str_t *name, ngx_str_t *value);
+
+/* A chain without any value, for what is then merged into. */
+ngx_int_t ngx_gateway_select_chain_init(ngx_conf_t *cf,
+    ngx_gateway_select_chain_t *chain);
+
+/* Values that are not set are taken from prev; prev NULL: the defaults. */
+void ngx_gateway_select_chain_merge(ngx_gateway_select_chain_t *chain,
+    ngx_gateway_select_chain_t *prev);
+
+
+#endif /* _NGX_GATEWAY_SELECT_CONF_H_INCLUDED_ */

@@ -1,0 +1,681 @@
+
+/*
+ * Settings of a chain: gateway_chain {}, the keys of gateway_select, and
+ * gateway_weights, all by one table.
+ */
+
+
+#include "ngx_gateway_select.h"
+#include "ngx_gateway_select_conf.h"
+
+
+#define NGX_GATEWAY_SELECT_NAME_MAX    255
+#define NGX_GATEWAY_SELECT_WEIGHT_MAX  64
+
+#define NGX_GATEWAY_SELECT_COUNT_MAX   1000000
+
+#define NGX_GATEWAY_SELECT_UNSET       -1.0
+#define NGX_GATEWAY_SELECT_UNSET_COUNT ((uint32_t) -1)
+
+
+/* where a key may stand, and how often */
+
+#define NGX_GATEWAY_SELECT_IN_CHAIN    0x01
+#define NGX_GATEWAY_SELECT_IN_POOL     0x02
+#define NGX_GATEWAY_SELECT_ANYWHERE    0x03
+#define NGX_GATEWAY_SELECT_MANY        0x04    /* values */
+#define NGX_GATEWAY_SELECT_REPEATED    0x08
+
+
+typedef struct ngx_gateway_select_key_s  ngx_gateway_select_key_t;
+
+typedef char *(*ngx_gateway_select_set_pt)(ngx_conf_t *cf,
+    ngx_gateway_select_chain_t *chain, ngx_gateway_select_key_t *key,
+    ngx_str_t *value, ngx_uint_t n);
+
+struct ngx_gateway_select_key_s {
+    ngx_str_t                  name;
+    ngx_uint_t                 flags;
+    ngx_gateway_select_set_pt  set;
+    size_t                     offset;
+};
+
+
+/* fields of type double; those with a name are exponents of weights */
+
+typedef struct {
+    ngx_str_t                  name;
+    size_t                     offset;
+} ngx_gateway_select_real_t;
+
+
+#define ngx_gateway_select_real(chain, real)                                  \
+    ((double *) ((u_char *) (chain) + (real)->offset))
+
+
+static char *ngx_gateway_select_chain_key(ngx_conf_t *cf,
+    ngx_command_t *dummy, void *conf);
+static char *ngx_gateway_select_key(ngx_conf_t *cf,
+    ngx_gateway_select_chain_t *chain, ngx_uint_t where, ngx_str_t *name,
+    ngx_str_t *values, ngx_uint_t n);
+static char *ngx_gateway_select_invalid(ngx_conf_t *cf,
+    ngx_gateway_select_chain_t *chain, ngx_gateway_select_key_t *key,
+    ngx_str_t *value, const char *expected);
+static char *ngx_gateway_select_set_family(ngx_conf_t *cf,
+    ngx_gateway_select_chain_t *chain, ngx_gateway_select_key_t *key,
+    ngx_str_t *value, ngx_uint_t n);
+static char *ngx_gateway_select_set_count(ngx_conf_t *cf,
+    ngx_gateway_select_chain_t *chain, ngx_gateway_select_key_t *key,
+    ngx_str_t *value, ngx_uint_t n);
+static char *ngx_gateway_select_set_share(ngx_conf_t *cf,
+    ngx_gateway_select_chain_t *chain, ngx_gateway_select_key_t *key,
+    ngx_str_t *value, ngx_uint_t n);
+static char *ngx_gateway_select_set_msec(ngx_conf_t *cf,
+    ngx_gateway_select_chain_t *chain, ngx_gateway_select_key_t *key,
+    ngx_str_t *value, ngx_uint_t n);
+static char *ngx_gateway_select_set_url(ngx_conf_t *cf,
+    ngx_gateway_select_chain_t *chain, ngx_gateway_select_key_t *key,
+    ngx_str_t *value, ngx_uint_t n);
+static char *ngx_gateway_select_set_weights(ngx_conf_t *cf,
+    ngx_gateway_select_chain_t *chain, ngx_gateway_select_key_t *key,
+    ngx_str_t *value, ngx_uint_t n);
+static mesh_http_url_t *ngx_gateway_select_url(ngx_conf_t *cf,
+    ngx_gateway_select_chain_t *chain, ngx_str_t *name, ngx_str_t *value);
+static char *ngx_gateway_select_weights(ngx_conf_t *cf,
+    ngx_gateway_select_chain_t *chain, ngx_str_t *name, ngx_str_t *value,
+    ngx_uint_t n);
+
+
+static ngx_str_t  ngx_gateway_select_families[] = {
+    ngx_string("evm"),
+    ngx_string("solana"),
+    ngx_string("pokt"),
+    ngx_string("cosmos"),
+    ngx_string("generic"),
+    ngx_string("none")
+};
+
+
+static ngx_gateway_select_real_t  ngx_gateway_select_reals[] = {
+
+    { ngx_string("success"),
+      offsetof(ngx_gateway_select_chain_t, rank.success) },
+
+    { ngx_string("correctness"),
+      offsetof(ngx_gateway_select_chain_t, rank.correctness) },
+
+    { ngx_string("liveliness"),
+      offsetof(ngx_gateway_select_chain_t, rank.liveliness) },
+
+    { ngx_string("latency"),
+      offsetof(ngx_gateway_select_chain_t, rank.latency) },
+
+    { ngx_null_string,
+      offsetof(ngx_gateway_select_chain_t, rank.operator_cap) },
+
+    { ngx_null_string,
+      offsetof(ngx_gateway_select_chain_t, rank.max_ejected) },
+
+    { ngx_null_string, 0 }
+};
+
+
+/* what a chain has that neither it nor http{} says otherwise */
+
+static ngx_gateway_select_chain_t  ngx_gateway_select_defaults = {
+    .timeout = 10000,
+    .check_interval = 0,
+    .check_tls = 0,
+    .record = {
+        .half_life = 60 * 1000,
+        .votes_half_life = 6 * 60 * 60 * 1000,
+        .prior_tries = 5,
+        .prior_success = 0.9,
+        .prior_latency = 200,
+        .slow_start = 30 * 1000,
+        .slow_start_tries = 50,
+        .probation = 0.02,
+        .eject_failures = 20,
+        .eject_time = 15 * 1000,
+        .probe_interval = 15 * 1000,
+        .height_tolerance = 5
+    },
+    .rank = {
+        .success = 4,
+        .correctness = 2,
+        .liveliness = 2,
+        .latency = 8,
+        .latency_floor = 5,
+        .operator_cap = 0.4,
+        .max_ejected = 0.5
+    }
+};
+
+
+static ngx_gateway_select_key_t  ngx_gateway_select_keys[] = {
+
+    { ngx_string("family"),
+      NGX_GATEWAY_SELECT_ANYWHERE,
+      ngx_gateway_select_set_family,
+      0 },
+
+    { ngx_string("height_tolerance"),
+      NGX_GATEWAY_SELECT_ANYWHERE,
+      ngx_gateway_select_set_count,
+      offsetof(ngx_gateway_select_chain_t, record.height_tolerance) },
+
+    { ngx_string("operator_cap"),
+      NGX_GATEWAY_SELECT_ANYWHERE,
+      ngx_gateway_select_set_share,
+      offsetof(ngx_gateway_select_chain_t, rank.operator_cap) },
+
+    { ngx_string("max_ejected"),
+      NGX_GATEWAY_SELECT_ANYWHERE,
+      ngx_gateway_select_set_share,
+      offsetof(ngx_gateway_select_chain_t, rank.max_ejected) },
+
+    { ngx_string("weights"),
+      NGX_GATEWAY_SELECT_ANYWHERE|NGX_GATEWAY_SELECT_MANY,
+      ngx_gateway_select_set_weights,
+      0 },
+
+    { ngx_string("timeout"),
+      NGX_GATEWAY_SELECT_ANYWHERE,
+      ngx_gateway_select_set_msec,
+      offsetof(ngx_gateway_select_chain_t, timeout) },
+
+    { ngx_string("check_interval"),
+      NGX_GATEWAY_SELECT_ANYWHERE,
+      ngx_gateway_select_set_msec,
+      offsetof(ngx_gateway_select_chain_t, check_interval) },
+
+    { ngx_string("witness"),
+      NGX_GATEWAY_SELECT_ANYWHERE,
+      ngx_gateway_select_set_url,
+      offsetof(ngx_gateway_select_chain_t, witness) },
+
+    { ngx_null_string, 0, NULL, 0 }
+};
+
+
+char *
+ngx_gateway_select_conf_chain(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_gateway_select_main_conf_t *gmcf = conf;
+
+    char                        *rv;
+    ngx_str_t                   *value;
+    ngx_conf_t                   save;
+    ngx_gateway_select_chain_t  *chain;
+
+    value = cf->args->elts;
+
+    chain = ngx_gateway_select_chain_add(cf, gmcf, &value[1]);
+    if (chain == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    save = *cf;
+
+    cf->handler = ngx_gateway_select_chain_key;
+    cf->handler_conf = chain;
+
+    rv = ngx_conf_parse(cf, NULL);
+
+    *cf = save;
+
+    return rv;
+}
+
+
+ngx_gateway_select_chain_t *
+ngx_gateway_select_chain_add(ngx_conf_t *cf,
+    ngx_gateway_select_main_conf_t *gmcf, ngx_str_t *name)
+{
+    ngx_uint_t                    i;
+    ngx_gateway_select_chain_t   *chain, **chains;
+
+    if (name->len == 0 || name->len > NGX_GATEWAY_SELECT_NAME_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid name of a chain \"%V\", 1 to %d "
+                           "characters are expected", name,
+                           NGX_GATEWAY_SELECT_NAME_MAX);
+        return NULL;
+    }
+
+    for (i = 0; i < name->len; i++) {
+        if (name->data[i] <= 0x20 || name->data[i] >= 0x7f
+            || ngx_strchr("\"\\/{}?#%", name->data[i]))
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid character in name of a chain \"%V\"",
+                               name);
+            return NULL;
+        }
+    }
+
+    chains = gmcf->chains.elts;
+
+    for (i = 0; i < gmcf->chains.nelts; i++) {
+        if (chains[i]->name.len == name->len
+            && ngx_strncmp(chains[i]->name.data, name->data, name->len) == 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "duplicate chain \"%V\"", name);
+            return NULL;
+        }
+    }
+
+    chain = ngx_pcalloc(cf->pool, sizeof(ngx_gateway_select_chain_t));
+    if (chain == NULL || ngx_gateway_select_chain_init(cf, chain) != NGX_OK) {
+        return NULL;
+    }
+
+    chain->name = *name;
+    chain->configured = 1;
+
+    chains = ngx_array_push(&gmcf->chains);
+    if (chains == NULL) {
+        return NULL;
+    }
+
+    *chains = chain;
+
+    return chain;
+}
+
+
+ngx_int_t
+ngx_gateway_select_chain_init(ngx_conf_t *cf,
+    ngx_gateway_select_chain_t *chain)
+{
+    ngx_gateway_select_real_t  *e;
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     chain->name, check_host, check_uri = { 0, NULL };
+     *     chain->witness, altruist, upstream = NULL;
+     *     chain->record = { 0, ... };
+     *     chain->keys, configured = 0;
+     */
+
+    chain->family = NGX_GATEWAY_SELECT_NONE;
+    chain->timeout = NGX_CONF_UNSET_MSEC;
+    chain->check_interval = NGX_CONF_UNSET_MSEC;
+    chain->check_tls = NGX_CONF_UNSET;
+
+    chain->record.height_tolerance = NGX_GATEWAY_SELECT_UNSET_COUNT;
+
+    for (e = ngx_gateway_select_reals; e->offset; e++) {
+        *ngx_gateway_select_real(chain, e) = NGX_GATEWAY_SELECT_UNSET;
+    }
+
+    if (ngx_array_init(&chain->servers, cf->pool, 4,
+                       sizeof(ngx_gateway_select_server_t))
+        != NGX_OK
+        || ngx_array_init(&chain->check_names, cf->pool, 2, sizeof(ngx_str_t))
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_array_init(&chain->checks, cf->pool, 2,
+                          sizeof(ngx_gateway_select_check_t *));
+}
+
+
+void
+ngx_gateway_select_chain_merge(ngx_gateway_select_chain_t *chain,
+    ngx_gateway_select_chain_t *prev)
+{
+    double                         *value;
+    uint32_t                        tolerance;
+    ngx_gateway_select_real_t  *e;
+
+    if (prev == NULL) {
+        prev = &ngx_gateway_select_defaults;
+    }
+
+    ngx_conf_merge_msec_value(chain->timeout, prev->timeout, 10000);
+    ngx_conf_merge_msec_value(chain->check_interval, prev->check_interval, 0);
+    ngx_conf_merge_value(chain->check_tls, prev->check_tls, 0);
+
+    tolerance = chain->record.height_tolerance;
+    chain->record = prev->record;
+
+    if (tolerance != NGX_GATEWAY_SELECT_UNSET_COUNT) {
+        chain->record.height_tolerance = tolerance;
+    }
+
+    chain->rank.latency_floor = prev->rank.latency_floor;
+
+    for (e = ngx_gateway_select_reals; e->offset; e++) {
+        value = ngx_gateway_select_real(chain, e);
+
+        if (*value == NGX_GATEWAY_SELECT_UNSET) {
+            *value = *ngx_gateway_select_real(prev, e);
+        }
+    }
+}
+
+
+static char *
+ngx_gateway_select_chain_key(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
+{
+    ngx_gateway_select_chain_t *chain = conf;
+
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 2 && ngx_strcmp(value[0].data, "include") == 0) {
+        return ngx_conf_include(cf, dummy, conf);
+    }
+
+    return ngx_gateway_select_key(cf, chain, NGX_GATEWAY_SELECT_IN_CHAIN,
+                                  &value[0], &value[1], cf->args->nelts - 1);
+}
+
+
+char *
+ngx_gateway_select_conf_key(ngx_conf_t *cf, ngx_gateway_select_chain_t *chain,
+    ngx_str_t *name, ngx_str_t *value)
+{
+    u_char       *p, *last;
+    ngx_str_t    *part;
+    ngx_array_t   parts;
+
+    if (ngx_array_init(&parts, cf->temp_pool, 4, sizeof(ngx_str_t)) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    last = value->data + value->len;
+    part = NULL;
+
+    for (p = value->data; p <= last; p++) {
+
+        if (part == NULL) {
+            part = ngx_array_push(&parts);
+            if (part == NULL) {
+                return NGX_CONF_ERROR;
+            }
+
+            part->data = p;
+        }
+
+        if (p == last || *p == ',') {
+            part->len = p - part->data;
+            part = NULL;
+        }
+    }
+
+    return ngx_gateway_select_key(cf, chain, NGX_GATEWAY_SELECT_IN_POOL, name,
+                                  parts.elts, parts.nelts);
+}
+
+
+static char *
+ngx_gateway_select_key(ngx_conf_t *cf, ngx_gateway_select_chain_t *chain,
+    ngx_uint_t where, ngx_str_t *name, ngx_str_t *values, ngx_uint_t n)
+{
+    uint64_t                   bit;
+    ngx_gateway_select_key_t  *key;
+
+    for (key = ngx_gateway_select_keys; key->name.len; key++) {
+        if (key->name.len == name->len
+            && ngx_strncmp(key->name.data, name->data, name->len) == 0)
+        {
+            break;
+        }
+    }
+
+    if (key->name.len == 0 || !(key->flags & where)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "unknown parameter \"%V\" of chain \"%V\"",
+                           name, &chain->name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (n == 0 || values[0].len == 0
+        || (n > 1 && !(key->flags & NGX_GATEWAY_SELECT_MANY)))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid number of values of \"%V\" of chain "
+                           "\"%V\"", name, &chain->name);
+        return NGX_CONF_ERROR;
+    }
+
+    bit = (uint64_t) 1 << (key - ngx_gateway_select_keys);
+
+    if ((chain->keys & bit) && !(key->flags & NGX_GATEWAY_SELECT_REPEATED)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "duplicate \"%V\" of chain \"%V\"",
+                           name, &chain->name);
+        return NGX_CONF_ERROR;
+    }
+
+    chain->keys |= bit;
+
+    return key->set(cf, chain, key, values, n);
+}
+
+
+static char *
+ngx_gateway_select_invalid(ngx_conf_t *cf, ngx_gateway_select_chain_t *chain,
+    ngx_gateway_select_key_t *key, ngx_str_t *value, const char *expected)
+{
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid value \"%V\" of \"%V\" of chain \"%V\", "
+                       "%s is expected", value, &key->name, &chain->name,
+                       expected);
+
+    return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_gateway_select_set_family(ngx_conf_t *cf,
+    ngx_gateway_select_chain_t *chain, ngx_gateway_select_key_t *key,
+    ngx_str_t *value, ngx_uint_t n)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_GATEWAY_SELECT_FAMILIES; i++) {
+        if (ngx_gateway_select_families[i].len == value->len
+            && ngx_strncmp(ngx_gateway_select_families[i].data, value->data,
+                           value->len)
+               == 0)
+        {
+            chain->family = i;
+            return NGX_CONF_OK;
+        }
+    }
+
+    return ngx_gateway_select_invalid(cf, chain, key, value,
+                                      "evm, solana, pokt, cosmos, generic or "
+                                      "none");
+}
+
+
+static char *
+ngx_gateway_select_set_count(ngx_conf_t *cf,
+    ngx_gateway_select_chain_t *chain, ngx_gateway_select_key_t *key,
+    ngx_str_t *value, ngx_uint_t n)
+{
+    ngx_int_t  count;
+
+    count = ngx_atoi(value->data, value->len);
+
+    if (count == NGX_ERROR || count > NGX_GATEWAY_SELECT_COUNT_MAX) {
+        return ngx_gateway_select_invalid(cf, chain, key, value,
+                                          "a number of 0 to 1000000");
+    }
+
+    *(uint32_t *) ((u_char *) chain + key->offset) = count;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_gateway_select_set_share(ngx_conf_t *cf,
+    ngx_gateway_select_chain_t *chain, ngx_gateway_select_key_t *key,
+    ngx_str_t *value, ngx_uint_t n)
+{
+    ngx_int_t  share;
+
+    share = NGX_ERROR;
+
+    if (value->data[value->len - 1] == '%') {
+        share = ngx_atofp(value->data, value->len - 1, 2);
+    }
+
+    if (share == NGX_ERROR || share == 0 || share > 100 * 100) {
+        return ngx_gateway_select_invalid(cf, chain, key, value,
+                                          "a share up to 100%");
+    }
+
+    *(double *) ((u_char *) chain + key->offset) = share / 10000.0;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_gateway_select_set_msec(ngx_conf_t *cf, ngx_gateway_select_chain_t *chain,
+    ngx_gateway_select_key_t *key, ngx_str_t *value, ngx_uint_t n)
+{
+    ngx_int_t  msec;
+
+    msec = ngx_parse_time(value, 0);
+
+    if (msec == NGX_ERROR || msec == 0) {
+        return ngx_gateway_select_invalid(cf, chain, key, value,
+                                          "a time above zero");
+    }
+
+    *(ngx_msec_t *) ((u_char *) chain + key->offset) = msec;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_gateway_select_set_url(ngx_conf_t *cf, ngx_gateway_select_chain_t *chain,
+    ngx_gateway_select_key_t *key, ngx_str_t *value, ngx_uint_t n)
+{
+    mesh_http_url_t  **url;
+
+    url = (mesh_http_url_t **) ((u_char *) chain + key->offset);
+
+    *url = ngx_gateway_select_url(cf, chain, &key->name, value);
+
+    return *url ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static mesh_http_url_t *
+ngx_gateway_select_url(ngx_conf_t *cf, ngx_gateway_select_chain_t *chain,
+    ngx_str_t *name, ngx_str_t *value)
+{
+    const char                      *err;
+    mesh_http_url_t                 *url;
+    ngx_gateway_select_main_conf_t  *gmcf;
+
+    gmcf = ngx_http_conf_get_module_main_conf(cf, ngx_gateway_select_module);
+
+    url = mesh_http_url_parse(cf, gmcf->http, value, &err);
+
+    if (url == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid URL \"%V\" in \"%V\" of chain \"%V\": %s",
+                           value, name, &chain->name, err);
+    }
+
+    return url;
+}
+
+
+char *
+ngx_gateway_select_conf_weights(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_gateway_select_main_conf_t *gmcf = conf;
+
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    return ngx_gateway_select_weights(cf, gmcf->defaults, &cmd->name,
+                                      &value[1], cf->args->nelts - 1);
+}
+
+
+static char *
+ngx_gateway_select_set_weights(ngx_conf_t *cf,
+    ngx_gateway_select_chain_t *chain, ngx_gateway_select_key_t *key,
+    ngx_str_t *value, ngx_uint_t n)
+{
+    return ngx_gateway_select_weights(cf, chain, &key->name, value, n);
+}
+
+
+static char *
+ngx_gateway_select_weights(ngx_conf_t *cf, ngx_gateway_select_chain_t *chain,
+    ngx_str_t *name, ngx_str_t *value, ngx_uint_t n)
+{
+    size_t                     len;
+    double                    *field;
+    ngx_int_t                  exponent;
+    ngx_uint_t                 i;
+    ngx_gateway_select_real_t *e;
+
+    for (i = 0; i < n; i++) {
+
+        for (e = ngx_gateway_select_reals; e->name.len; e++) {
+            len = e->name.len;
+
+            if (value[i].len > len
+                && ngx_strncmp(value[i].data, e->name.data, len) == 0
+                && value[i].data[len] == '=')
+            {
+                break;
+            }
+        }
+
+        if (e->name.len == 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid weight \"%V\" in \"%V\", success=, "
+                               "correctness=, liveliness= or latency= is "
+                               "expected", &value[i], name);
+            return NGX_CONF_ERROR;
+        }
+
+        field = ngx_gateway_select_real(chain, e);
+
+        if (*field != NGX_GATEWAY_SELECT_UNSET) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "duplicate weight \"%V\" in \"%V\"",
+                               &value[i], name);
+            return NGX_CONF_ERROR;
+        }
+
+        exponent = ngx_atofp(value[i].data + len + 1, value[i].len - len - 1,
+                             2);
+
+        if (exponent == NGX_ERROR
+            || exponent > NGX_GATEWAY_SELECT_WEIGHT_MAX * 100)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid weight \"%V\" in \"%V\", an exponent "
+                               "of 0 to %d is expected", &value[i], name,
+                               NGX_GATEWAY_SELECT_WEIGHT_MAX);
+            return NGX_CONF_ERROR;
+        }
+
+        *field = exponent / 100.0;
+    }
+
+    return NGX_CONF_OK;
+}
