@@ -47,8 +47,8 @@ typedef struct {
     pocket_str_t               body;
     pocket_str_t               header;
     pocket_str_t               value;
+    uint64_t                   block;
     uint32_t                   id;
-    uint32_t                   form;       /* which of the equivalent ones */
 } gateway_probe_request_t;
 
 
