@@ -11,7 +11,6 @@
 #define POCKET_POINT_LEN      32
 
 
-static int pocket_hex_digit(unsigned char c);
 static unsigned pocket_key_small_order(const unsigned char *point);
 static int pocket_key_verify_openssl(const unsigned char *public_key,
     const unsigned char *hash, const unsigned char *signature);
@@ -61,55 +60,50 @@ static const unsigned char  pocket_key_small_points[][POCKET_POINT_LEN] = {
 };
 
 
+/* the value of a hex digit, and one more; 0: it is none */
+
+static const unsigned char  pocket_hex_digits[256] = {
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0, 0, 0, 0, 0, 0,
+    0, 11, 12, 13, 14, 15, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 11, 12, 13, 14, 15, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0
+};
+
+
 int
 pocket_hex_decode(const pocket_str_t *hex, unsigned char *dst, size_t max,
     size_t *len)
 {
-    int     high, low;
-    size_t  i;
+    size_t                i, n;
+    unsigned              high, low;
+    const unsigned char  *p;
 
     if (hex->len % 2) {
         return POCKET_ERROR;
     }
 
-    *len = hex->len / 2;
+    p = hex->data;
+    n = hex->len / 2;
 
-    for (i = 0; i < *len; i++) {
-        high = pocket_hex_digit(hex->data[2 * i]);
-        low = pocket_hex_digit(hex->data[2 * i + 1]);
+    for (i = 0; i < n; i++) {
+        high = pocket_hex_digits[*p++];
+        low = pocket_hex_digits[*p++];
 
-        if (high < 0 || low < 0) {
+        if (high == 0 || low == 0) {
             return POCKET_ERROR;
         }
 
         if (i < max) {
-            dst[i] = (unsigned char) (high << 4 | low);
+            dst[i] = (unsigned char) ((high - 1) << 4 | (low - 1));
         }
     }
 
+    *len = n;
+
     return POCKET_OK;
-}
-
-
-/*
- * The value, or -1.  Without branches: nobody predicts those of random
- * digits, and a relay has hundreds of them.
- */
-
-static int
-pocket_hex_digit(unsigned char c)
-{
-    unsigned  digit, letter, is_digit, is_letter;
-
-    digit = (unsigned char) (c - '0');
-    letter = (unsigned char) ((c | 0x20) - 'a');
-
-    is_digit = (digit - 10) >> 31;
-    is_letter = (letter - 6) >> 31;
-
-    return (int) ((digit & -is_digit)
-                  | ((letter + 10) & -is_letter)
-                  | ((is_digit | is_letter) - 1));
 }
 
 

@@ -9,6 +9,10 @@
 
 #define POCKET_TEXT_INT_LEN  (sizeof("-9223372036854775808") - 1)
 
+/* bytes that become hex at once: a hash */
+
+#define POCKET_TEXT_HEX      32
+
 
 static void pocket_text_flush(pocket_text_t *t);
 
@@ -144,14 +148,19 @@ pocket_text_int(pocket_text_t *t, int64_t n)
 void
 pocket_text_hex(pocket_text_t *t, const unsigned char *p, size_t len)
 {
-    size_t         i;
-    unsigned char  buf[2];
+    size_t         n;
+    unsigned char  buf[2 * POCKET_TEXT_HEX];
 
     pocket_text_literal(t, "\"");
 
-    for (i = 0; i < len; i++) {
-        (void) pocket_hex_encode(buf, p + i, 1);
-        pocket_text_raw(t, buf, 2);
+    while (len) {
+        n = (len < POCKET_TEXT_HEX) ? len : POCKET_TEXT_HEX;
+
+        (void) pocket_hex_encode(buf, p, n);
+        pocket_text_raw(t, buf, 2 * n);
+
+        p += n;
+        len -= n;
     }
 
     pocket_text_literal(t, "\"");
