@@ -91,26 +91,26 @@ struct ngx_gateway_select_probe_s {
 
     /* private */
     ngx_rbtree_node_t                 timer;     /* key: deadline, ms */
-    ngx_atomic_uint_t                 generation;
     ngx_gateway_select_watch_t       *watch;
-    ngx_gateway_select_poll_t        *poll;
+    ngx_gateway_select_poll_t        *poll;      /* of the check */
     ngx_gateway_select_reply_pt       handler;
     mesh_http_exchange_t             *exchange;
-    void                             *relay;
+    void                             *relayed;   /* handle of the relay */
     ngx_gateway_select_pick_t         pick;
-    ngx_msec_t                        latency;
+    ngx_msec_t                        latency;   /* of the last answer */
     uint32_t                          operator;
+    uint32_t                          failures;  /* in a row */
     unsigned                          armed:1;
-    unsigned                          turn:1;
-    unsigned                          counted:1;
+    unsigned                          turn:1;    /* it has its turn */
+    unsigned                          begun:1;   /* a try is to be ended */
 };
 
 
 /*
- * Relayed requests: set by the relay client, NULL without one.  send gives a
- * handle for cancel, or NULL when the node is in no session or there is no
- * memory; the probe's answer is then told by _probe_reply(), once, and never
- * before send has returned.
+ * Relayed requests: set by the relay client, NULL without one.  send picks a
+ * session of the node and begins probe->pick; it gives a handle for cancel,
+ * or NULL when the node is in no session or there is no memory.  The answer
+ * is then told by _probe_reply(), once, and never before send has returned.
  */
 
 typedef struct {
@@ -173,13 +173,12 @@ void ngx_gateway_select_check_custom(ngx_gateway_select_check_t *check);
 
 
 /*
- * The leader's: init in init_process; tick each time it folds, which starts
- * the checks; rest when it leads no longer, and in exit_process.
+ * Worker's start and end.  Checks run while the worker leads (_leader.h);
+ * another one begins within a second.
  */
 ngx_int_t ngx_gateway_select_checker_init(ngx_cycle_t *cycle,
     ngx_gateway_select_main_conf_t *gmcf);
-void ngx_gateway_select_checker_tick(ngx_gateway_select_main_conf_t *gmcf);
-void ngx_gateway_select_checker_rest(ngx_gateway_select_main_conf_t *gmcf);
+void ngx_gateway_select_checker_exit(ngx_gateway_select_main_conf_t *gmcf);
 
 /*
  * May this host check the chain?  Set where there is a lease over several
