@@ -19,6 +19,7 @@ static ngx_uint_t ngx_mesh_relay_judge(ngx_mesh_relay_queue_t *queue,
     ngx_mesh_relay_entry_t *entry);
 static ngx_int_t ngx_mesh_relay_notify_send(ngx_mesh_relay_queue_t *queue,
     ngx_mesh_relay_entry_t *entry);
+static ngx_uint_t ngx_mesh_relay_notify_permit(void *data);
 static void ngx_mesh_relay_notify_answer(void *data,
     mesh_http_result_t *result);
 static void ngx_mesh_relay_notify_answered(ngx_mesh_relay_queue_t *queue,
@@ -169,6 +170,7 @@ ngx_mesh_relay_notify_send(ngx_mesh_relay_queue_t *queue,
     request.read_timeout = mcf->notify_timeout;
     request.timeout = mcf->notify_timeout;
     request.once = 1;
+    request.permit = ngx_mesh_relay_notify_permit;
 
     entry->exchange = mesh_http_send(mcf->node_http, &request,
                                      ngx_mesh_relay_notify_answer, entry);
@@ -179,6 +181,22 @@ ngx_mesh_relay_notify_send(ngx_mesh_relay_queue_t *queue,
     ngx_mesh_relay_entry_set(entry, NGX_MESH_RELAY_ENTRY_FLIGHT);
 
     return NGX_OK;
+}
+
+
+/*
+ * A process that was stopped goes on with what it was at: a connection that
+ * was made meanwhile, long after another took over the slot.
+ */
+
+static ngx_uint_t
+ngx_mesh_relay_notify_permit(void *data)
+{
+    ngx_mesh_relay_entry_t *entry = data;
+
+    ngx_time_update();
+
+    return ngx_mesh_relay_slot_owned(entry->lane->queue->notify);
 }
 
 
@@ -364,7 +382,11 @@ ngx_mesh_relay_notify_failed(ngx_mesh_relay_queue_t *queue,
         ngx_mesh_relay_entry_set(entry, NGX_MESH_RELAY_ENTRY_READY);
     }
 
-    ngx_mesh_relay_breaker_open(queue, result);
+    /* the node has not failed when it was us who ended it */
+
+    if (result->outcome != MESH_HTTP_CANCELED) {
+        ngx_mesh_relay_breaker_open(queue, result);
+    }
 }
 
 

@@ -176,6 +176,7 @@ mesh_http_create(mesh_http_conf_t *conf, mesh_http_request_t *req)
     ex->conf = conf;
     ex->peer = req->url->peer;
     ex->once = req->once;
+    ex->permit = req->permit;
     ex->body = req->body;
     ex->chain = req->chain;
     ex->read_timeout = req->read_timeout ? req->read_timeout
@@ -329,6 +330,11 @@ mesh_http_write(mesh_http_exchange_t *ex)
     ngx_connection_t  *c;
 
     c = ex->conn->connection;
+
+    if (ex->permit && !ex->permit(ex->data)) {
+        mesh_http_finish(ex, MESH_HTTP_CANCELED, "not permitted any more");
+        return;
+    }
 
     /* a failed record may have left in part */
 

@@ -34,7 +34,8 @@ typedef enum {
     MESH_HTTP_CLOSED,                      /* before the answer was whole */
     MESH_HTTP_PROTOCOL,                    /* not an HTTP/1.x answer */
     MESH_HTTP_TOO_LARGE,                   /* header or body over the limit */
-    MESH_HTTP_CANCELED,                    /* worker_shutdown_timeout */
+    MESH_HTTP_CANCELED,                    /* worker_shutdown_timeout, or */
+                                           /*   not permitted any more */
     MESH_HTTP_INTERNAL                     /* no memory, no connections */
 } mesh_http_outcome_e;
 
@@ -104,6 +105,15 @@ typedef struct {
 
 
 /*
+ * Asked whenever bytes of a request are about to leave, which may be long
+ * after mesh_http_send(), with the data of the handler.  0: they must not;
+ * the connection is closed, and the exchange ends CANCELED.
+ */
+
+typedef ngx_uint_t (*mesh_http_permit_pt)(void *data);
+
+
+/*
  * A request; zero what is not used.  The struct, path, args and headers are
  * copied.  The body's bytes are not: they stay as they are until the handler
  * is called or the exchange canceled.  Host, User-Agent, Content-Length and
@@ -123,6 +133,8 @@ typedef struct {
     ngx_msec_t                   read_timeout;
     ngx_msec_t                   timeout;
     size_t                       max_body;
+
+    mesh_http_permit_pt          permit;   /* NULL: nobody is asked */
 
     unsigned                     once:1;   /* see mesh_http_send() */
 } mesh_http_request_t;

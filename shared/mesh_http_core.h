@@ -70,6 +70,7 @@ struct mesh_http_exchange_s {
     mesh_http_conf_t            *conf;
     mesh_http_peer_t            *peer;
     mesh_http_handler_pt         handler;
+    mesh_http_permit_pt          permit;
     void                        *data;
 
     ngx_pool_t                  *pool;       /* survives the exchange */

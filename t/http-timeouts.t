@@ -147,3 +147,38 @@ timeout read status:200 sent:1 reused:0 retried:0 within:1 reason:deadline has p
 --- response_body
 timeout read status:200 sent:1 reused:0 retried:0 reason:reading the answer timed out
 timeout read status:200 sent:1 reused:0 retried:0 reason:reading the answer timed out
+
+
+
+=== TEST 11: what is not permitted any more does not leave
+--- config
+    location /t {
+        mesh_test_http http://127.0.0.1:$TEST_NGINX_PEER/ok method=POST
+                       body=text permit=0 repeat=2 once;
+    }
+--- response_body
+canceled send status:0 sent:0 reused:0 retried:0 reason:not permitted any more
+canceled send status:0 sent:0 reused:0 retried:0 reason:not permitted any more
+
+
+
+=== TEST 12: nor does the rest of it
+--- config
+    location /t {
+        mesh_test_http http://127.0.0.1:$TEST_NGINX_PEER/ok method=POST
+                       size=20m permit=1 once;
+    }
+--- response_body
+canceled send status:0 sent:1 reused:0 retried:0 reason:not permitted any more
+
+
+
+=== TEST 13: what is permitted leaves, on a kept connection, too
+--- config
+    location /t {
+        mesh_test_http http://127.0.0.1:$TEST_NGINX_PEER/ok method=POST
+                       body=text permit=1 repeat=2 once;
+    }
+--- response_body
+ok read status:200 sent:1 reused:0 retried:0 body:n:1
+canceled send status:0 sent:0 reused:1 retried:0 reason:not permitted any more

@@ -11,6 +11,7 @@
  *   size=N       a body of N bytes instead
  *   chain        the body as a chain of two buffers
  *   once         never more than once to the peer
+ *   permit=N     of all writes the first N are permitted
  *   timeout= max_body=
  *   repeat=N     N exchanges, each begun by the handler of the one before
  *   parallel=N   N exchanges, begun in one turn
@@ -40,6 +41,7 @@ typedef struct {
     ngx_msec_t                        pause;
     ngx_msec_t                        cancel;
     ngx_msec_t                        within;
+    ngx_uint_t                        permit;
     ngx_str_t                         show;
     unsigned                          chain:1;
     unsigned                          background:1;
@@ -61,6 +63,7 @@ struct ngx_mesh_test_http_ctx_s {
     ngx_pool_t                       *pool;
     ngx_uint_t                        begun;
     ngx_uint_t                        pending;
+    ngx_uint_t                        writes;
     ngx_event_t                       timer;
     ngx_str_t                         output;
     size_t                            size;
@@ -93,6 +96,7 @@ static ngx_int_t ngx_mesh_test_http_handler(ngx_http_request_t *r);
 static void ngx_mesh_test_http_begin(ngx_mesh_test_http_ctx_t *ctx);
 static ngx_int_t ngx_mesh_test_http_chain(ngx_mesh_test_http_ctx_t *ctx,
     mesh_http_request_t *req);
+static ngx_uint_t ngx_mesh_test_http_permit(void *data);
 static void ngx_mesh_test_http_done(void *data, mesh_http_result_t *result);
 static void ngx_mesh_test_http_show(ngx_mesh_test_http_ctx_t *ctx,
     mesh_http_result_t *result);
@@ -156,6 +160,8 @@ static ngx_mesh_test_http_param_t  ngx_mesh_test_http_params[] = {
       offsetof(ngx_mesh_test_http_t, cancel) },
     { ngx_string("within="), NGX_MESH_TEST_MSEC,
       offsetof(ngx_mesh_test_http_t, within) },
+    { ngx_string("permit="), NGX_MESH_TEST_NUM,
+      offsetof(ngx_mesh_test_http_t, permit) },
     { ngx_string("show="), NGX_MESH_TEST_STR,
       offsetof(ngx_mesh_test_http_t, show) },
     { ngx_null_string, 0, 0 }
@@ -210,6 +216,7 @@ ngx_mesh_test_http(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     test->repeat = 1;
     test->parallel = 1;
     test->cancel = NGX_CONF_UNSET_MSEC;
+    test->permit = NGX_CONF_UNSET_UINT;
     ngx_str_set(&test->request.method, "GET");
 
     if (ngx_array_init(&test->headers, cf->pool, 4,
@@ -493,6 +500,10 @@ ngx_mesh_test_http_begin(ngx_mesh_test_http_ctx_t *ctx)
         return;
     }
 
+    if (ctx->test->permit != NGX_CONF_UNSET_UINT) {
+        req.permit = ngx_mesh_test_http_permit;
+    }
+
     slot->ctx = ctx;
     slot->exchange = mesh_http_send(ctx->test->conf, &req,
                                     ngx_mesh_test_http_done, slot);
@@ -505,6 +516,15 @@ ngx_mesh_test_http_begin(ngx_mesh_test_http_ctx_t *ctx)
     ctx->output.len = ngx_slprintf(ctx->output.data + ctx->output.len,
                                    ctx->output.data + ctx->size, "none\n")
                       - ctx->output.data;
+}
+
+
+static ngx_uint_t
+ngx_mesh_test_http_permit(void *data)
+{
+    ngx_mesh_test_http_slot_t *slot = data;
+
+    return slot->ctx->writes++ < slot->ctx->test->permit;
 }
 
 

@@ -1,0 +1,151 @@
+# Guards the slots' leases: of two processes that both take a slot for theirs
+# one sends, whatever became of the other one, and of the clocks.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use MeshEdge;
+use MeshLedger;
+use MeshNode;
+use MeshRedis;
+use MeshRelay;
+use Test::More;
+
+my $redis = MeshRedis->start;
+
+# the node goes on with a relay for 4 s after its connection is gone
+
+my $node = MeshNode->start(height => 6, linger => 4000);
+my $total = 0;
+
+sub edge {
+    my (%o) = @_;
+    return MeshEdge->new(
+        redis => $redis->socket, workers => 1,
+        nodes => [{ name => 'a', url => $node->url, keys => ['servicer'] }],
+        http => "mesh_relay_node_check_interval @{[$o{check} || '300ms']};"
+                . 'mesh_relay_retry_wait 200ms 400ms;'
+                . "mesh_relay_slot_lease @{[$o{lease} || '2s']};", %o);
+}
+
+sub relays { return MeshRelay::relays(shift, height => 5, @_) }
+
+sub lease { return $redis->command('GET', 'mesh:lease:test:0') // '' }
+
+sub answered {
+    my ($edge, $n, $name) = @_;
+    is({ $edge->burst(relays($n)) }->{200}, $n, "$name: relays are answered");
+    $total += $n;
+}
+
+sub delivered {
+    my ($edge, $name) = @_;
+    my $ledger = MeshLedger->new($edge, $redis, 'a');
+    ok($edge->wait_for(sub { $ledger->sum->{delivered} == $total }, 40),
+       "$name: all are delivered");
+    is($node->stat('delivered'), $total, "$name: once each");
+    is($node->stat('twice'), 0, "$name: and never twice at once");
+    ok($ledger->adds_up, "$name: the ledger adds up");
+}
+
+
+# two nginx of one name
+
+{
+    my ($one, $two) = (edge(), edge());
+
+    $one->start->serving;
+    ok($one->wait_for(sub { lease() }), 'one has the slot');
+    my $owner = lease();
+    $two->start->serving;
+
+    answered($_, 10, 'both') for $one, $two;
+    delivered($two, 'both');
+    ok($two->wait_for(sub { $two->logged('slot "test:0" is still held') }),
+       'the other one says that it waits');
+    is(scalar $two->logged('an nginx of the same "mesh_edge"'), 1, 'and why');
+    is(scalar $one->logged('mesh_edge'), 0, 'the owner has nothing to say');
+    is(lease(), $owner, 'which it still is');
+
+    # it dies with relays at the node: the other one comes after its lease
+
+    my $from = $node->stat('relay');
+    $node->set(relay => 'hang');
+    answered($two, 10, 'the owner dies');
+    ok($one->wait_for(sub { $node->stat('relay') == $from + 10 }),
+       'the owner dies: relays are with the node');
+    $node->set(relay => 'ok');
+    $one->kill9;
+    unlink "$one->{dir}/nginx.pid";
+    delivered($two, 'the owner dies');
+    isnt(lease(), $owner, 'the slot has another owner');
+
+    # one that has more workers: none of the slots is taken from the living
+
+    my $three = edge(workers => 3);
+    $three->start->serving;
+    my $slots = sub { join ' ', map {
+        substr $redis->command('GET', "mesh:lease:test:$_") // '', 0, 16
+    } 0 .. 2 };
+    ok($three->wait_for(sub { $slots->() =~ /^\w{16} \w{16} \w{16}$/ }),
+       'more workers: three slots are owned');
+    my $owners = $slots->();
+    answered($_, 10, 'more workers') for $two, $three;
+    delivered($two, 'more workers');
+    Time::HiRes::sleep(3);
+    is($slots->(), $owners, 'more workers: all by the same');
+
+    $three->quit;
+    answered($two, 10, 'again one');
+    delivered($two, 'again one');
+    $two->quit;
+    is_deeply([map { $_->alarms } $one, $two, $three], [], 'no alarms');
+}
+
+
+# an owner that is stopped for longer than its lease, with a notification
+# that is not on its way yet
+
+{
+    my $edge = edge(check => '1h');
+    $edge->start->serving;
+    answered($edge, 1, 'before the stop');
+    delivered($edge, 'before the stop');
+
+    # kept connections are gone, a new one gets no answer
+
+    $node->stop;
+    $node->start;
+    $node->set(relay_delay => 8000);
+    $node->deafen;
+    answered($edge, 1, 'stopped');
+    ok($edge->wait_for(sub { $node->calling }), 'stopped: the node is called');
+    my ($old) = $edge->workers;
+    kill 'STOP', $old;
+    my $owner = lease();
+    $node->hear;
+    ok($edge->wait_for(sub { !$node->calling }), 'stopped: and it hears');
+
+    kill 'HUP', $edge->master;
+    ok($edge->wait_for(sub { lease() !~ /^(?:$owner|)$/ }),
+       'stopped: another one has the slot');
+    ok($edge->wait_for(sub { $node->stat('relay') == 1 }),
+       'stopped: and sends the relay');
+    is($node->stat('delivered'), 0, 'stopped: the node works on it');
+    kill 'CONT', $old;
+    ok($edge->wait_for(sub { !kill 0, $old }), 'the old one ends');
+    is(scalar $edge->logged('lease of slot "test:0" was lost'), 1,
+       'after it has seen what became of its lease');
+    is($node->stat('relay'), 1, 'it has not sent the relay');
+    $node->set(relay_delay => 0);
+    $total = 1;
+    ok($edge->wait_for(sub { $node->stat('delivered') == 1 }), 'delivered');
+    is($node->stat('twice'), 0, 'and not twice at once');
+    $edge->quit;
+    is_deeply([$edge->alarms], [], 'no alarms');
+}
+
+done_testing;
