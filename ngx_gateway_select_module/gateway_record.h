@@ -61,14 +61,16 @@ typedef enum {
 
 
 /*
- * In force while now < until, and beyond while check is not 0: that check
- * must be passed after until.  until is 0 when it is over; since stays.
+ * In force while now < until, and beyond while there are checks: each of
+ * them must be passed after until.  until is 0 when it is over; since stays.
  */
+
+#define GATEWAY_CHECKS_MAX       63
 
 typedef struct {
     uint64_t             since;            /* 0: never */
     uint64_t             until;            /* not chosen before it */
-    uint32_t             check;            /* to be passed, 0: none */
+    uint64_t             checks;           /* bits 1 << number of check */
 } gateway_penalty_t;
 
 
@@ -195,8 +197,9 @@ void gateway_sample_add(gateway_sample_t *sample,
 
 /*
  * Excludes the node for the reason until then at least; check is the number
- * of the check that must pass before it returns, 0: time alone.  What is in
- * force for the reason is never shortened.  QUOTA lasts a minute at most.
+ * (1 to GATEWAY_CHECKS_MAX) of the check that must pass before it returns, 0:
+ * time alone.  What is in force for the reason is never shortened, and all
+ * its checks must pass.  QUOTA is time alone, and a minute at most.
  * text, at most GATEWAY_ERROR_LEN bytes of it, becomes the last error; NULL:
  * none.
  */
