@@ -22,7 +22,7 @@ typedef enum {
     NGX_GATEWAY_SELECT_FOUND = 0,
     NGX_GATEWAY_SELECT_UNKNOWN_CHAIN,      /* neither configured nor staked */
     NGX_GATEWAY_SELECT_NO_NODES,
-    NGX_GATEWAY_SELECT_NO_SESSION,         /* none dispatched yet */
+    NGX_GATEWAY_SELECT_UNDISPATCHED,       /* no session yet */
     NGX_GATEWAY_SELECT_EXCLUDED,           /* all cordoned, out or spent */
     NGX_GATEWAY_SELECT_TRIED,              /* all others were tried */
     NGX_GATEWAY_SELECT_REASONS
