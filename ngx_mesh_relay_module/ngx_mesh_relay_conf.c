@@ -9,11 +9,8 @@
 #include "ngx_mesh_relay_handler.h"
 #include "ngx_mesh_relay_shm.h"
 #include "ngx_mesh_relay_store.h"
-#include "mesh_keyfile.h"
-#include "pocket_files.h"
 
 
-#define NGX_MESH_RELAY_AUTH_MAX      16384
 #define NGX_MESH_RELAY_LEASE_MIN     2000
 
 #define NGX_MESH_RELAY_CHAIN_LOCATION  "/_mesh_relay_chain"
@@ -408,53 +405,6 @@ ngx_mesh_relay_conf_handler(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             return NGX_CONF_ERROR;
         }
     }
-
-    return NGX_CONF_OK;
-}
-
-
-char *
-ngx_mesh_relay_conf_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    char  *p = conf;
-
-    ngx_str_t            *value, *token, text, name;
-    pocket_str_t          in, out;
-    pocket_alloc_t        secret;
-    pocket_file_error_t   err;
-
-    value = cf->args->elts;
-    token = (ngx_str_t *) (p + cmd->offset);
-
-    if (token->data) {
-        return "is duplicate";
-    }
-
-    name = value[1];
-
-    if (mesh_keyfile_read(cf, (char *) cmd->name.data, &name,
-                          NGX_MESH_RELAY_AUTH_MAX, &text)
-        != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    in.data = text.data;
-    in.len = text.len;
-
-    secret.alloc = ngx_mesh_relay_secret_alloc;
-    secret.data = cf;
-
-    if (pocket_file_auth(&in, &out, &err, &secret) != POCKET_OK) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\": %*s in \"%V\"",
-                           &cmd->name, err.len, err.text, &name);
-        return NGX_CONF_ERROR;
-    }
-
-    token->data = out.data;
-    token->len = out.len;
-
-    ngx_explicit_memzero(text.data, text.len);
 
     return NGX_CONF_OK;
 }

@@ -23,8 +23,6 @@ ngx_int_t ngx_mesh_relay_postconfiguration(ngx_conf_t *cf);
 
 /* setters of directives */
 
-char *ngx_mesh_relay_conf_auth(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
 char *ngx_mesh_relay_conf_user_agent(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_mesh_relay_conf_msec(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -47,9 +45,6 @@ char *ngx_mesh_relay_conf_servicers(ngx_conf_t *cf, ngx_command_t *cmd,
 /* what the servicers' nodes need of the finished configuration */
 ngx_int_t ngx_mesh_relay_servicers_init(ngx_conf_t *cf,
     ngx_mesh_relay_main_conf_t *mcf);
-
-/* locked memory for pocket_alloc_t; data is the ngx_conf_t */
-void *ngx_mesh_relay_secret_alloc(void *data, size_t size);
 
 /* ngx_mesh_relay_chains.c: chains.json and its upstreams */
 char *ngx_mesh_relay_conf_chains(ngx_conf_t *cf, ngx_command_t *cmd,

@@ -53,14 +53,14 @@ static ngx_command_t  ngx_mesh_relay_commands[] = {
 
     { ngx_string("mesh_relay_auth"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_mesh_relay_conf_auth,
+      mesh_conf_set_token,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_mesh_relay_main_conf_t, auth_token),
       NULL },
 
     { ngx_string("mesh_relay_node_auth"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_mesh_relay_conf_auth,
+      mesh_conf_set_token,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_mesh_relay_main_conf_t, node_token),
       NULL },

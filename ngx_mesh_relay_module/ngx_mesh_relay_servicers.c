@@ -88,7 +88,7 @@ ngx_mesh_relay_servicers_read(ngx_conf_t *cf, ngx_mesh_relay_main_conf_t *mcf,
 
     ngx_mesh_relay_allocator(cf->pool, &a);
 
-    secret.alloc = ngx_mesh_relay_secret_alloc;
+    secret.alloc = mesh_secret_conf_alloc;
     secret.data = cf;
 
     if (pocket_file_keys(&in, keys, &err, &a, &secret) != POCKET_OK) {
@@ -391,13 +391,4 @@ ngx_mesh_relay_servicers_init(ngx_conf_t *cf, ngx_mesh_relay_main_conf_t *mcf)
     }
 
     return NGX_OK;
-}
-
-
-void *
-ngx_mesh_relay_secret_alloc(void *data, size_t size)
-{
-    ngx_conf_t *cf = data;
-
-    return mesh_secret_alloc(cf->pool, size, cf->log);
 }

@@ -5,10 +5,13 @@
 
 
 #include "mesh_conf.h"
+#include "mesh_keyfile.h"
+#include "pocket_files.h"
 
 
 #define MESH_CONF_NAME_MAX    128
 #define MESH_CONF_ZONE_SIZE   (32 * 1024 * 1024)
+#define MESH_CONF_TOKEN_MAX   16384
 
 
 typedef struct {
@@ -266,6 +269,53 @@ mesh_conf_name(ngx_conf_t *cf, ngx_str_t *name)
     }
 
     *name = value[1];
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+mesh_conf_set_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char  *p = conf;
+
+    ngx_str_t            *value, *token, text, name;
+    pocket_str_t          in, out;
+    pocket_alloc_t        secret;
+    pocket_file_error_t   err;
+
+    value = cf->args->elts;
+    token = (ngx_str_t *) (p + cmd->offset);
+
+    if (token->data) {
+        return "is duplicate";
+    }
+
+    name = value[1];
+
+    if (mesh_keyfile_read(cf, (char *) cmd->name.data, &name,
+                          MESH_CONF_TOKEN_MAX, &text)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    in.data = text.data;
+    in.len = text.len;
+
+    secret.alloc = mesh_secret_conf_alloc;
+    secret.data = cf;
+
+    if (pocket_file_auth(&in, &out, &err, &secret) != POCKET_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\": %*s in \"%V\"",
+                           &cmd->name, err.len, err.text, &name);
+        return NGX_CONF_ERROR;
+    }
+
+    token->data = out.data;
+    token->len = out.len;
+
+    ngx_explicit_memzero(text.data, text.len);
 
     return NGX_CONF_OK;
 }

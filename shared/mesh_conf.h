@@ -74,6 +74,12 @@ typedef struct {
 char *mesh_conf_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /*
+ * The setter of directives that name a file with a token, of the form of
+ * auth.json: reads it into locked memory, into the ngx_str_t at cmd->offset.
+ */
+char *mesh_conf_set_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/*
  * Sets what was not configured: the edge's name (host name and path of the
  * pid file, so that two nginx of one host differ), the zone (mesh:32m).
  * Called from init_main_conf; strings are of cf->pool.

@@ -88,6 +88,15 @@ mesh_secret_alloc(ngx_pool_t *pool, size_t size, ngx_log_t *log)
 }
 
 
+void *
+mesh_secret_conf_alloc(void *data, size_t size)
+{
+    ngx_conf_t *cf = data;
+
+    return mesh_secret_alloc(cf->pool, size, cf->log);
+}
+
+
 void
 mesh_secret_relock(ngx_pool_t *pool, ngx_log_t *log)
 {

@@ -22,6 +22,10 @@
 
 void *mesh_secret_alloc(ngx_pool_t *pool, size_t size, ngx_log_t *log);
 
+/* The same from cf->pool, as the function of a pocket_alloc_t: data is cf. */
+
+void *mesh_secret_conf_alloc(void *data, size_t size);
+
 
 /*
  * Locks the secrets of a pool again: mlock() is not inherited by fork(), so
