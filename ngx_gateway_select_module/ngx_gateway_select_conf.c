@@ -6,6 +6,10 @@
 
 #include "ngx_gateway_select.h"
 #include "ngx_gateway_select_conf.h"
+#include "ngx_gateway_select_check_conf.h"
+
+
+#define NGX_GATEWAY_SELECT_NAME_MAX  255
 
 
 static char *ngx_gateway_select_init_http(ngx_conf_t *cf,
@@ -52,6 +56,9 @@ ngx_gateway_select_create_main_conf(ngx_conf_t *cf)
         || ngx_array_init(&gmcf->chains, cf->pool, 4,
                           sizeof(ngx_gateway_select_chain_t *))
            != NGX_OK
+        || ngx_array_init(&gmcf->checks, cf->pool, 4,
+                          sizeof(ngx_gateway_select_check_conf_t *))
+           != NGX_OK
         || ngx_array_init(&gmcf->dispatchers, cf->pool, 2,
                           sizeof(mesh_http_url_t *))
            != NGX_OK)
@@ -93,7 +100,31 @@ ngx_gateway_select_init_main_conf(ngx_conf_t *cf, void *conf)
         return NGX_CONF_OK;
     }
 
+    if (ngx_gateway_select_checks_init(cf, gmcf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     return ngx_gateway_select_init_http(cf, gmcf);
+}
+
+
+ngx_gateway_select_chain_t *
+ngx_gateway_select_chain(ngx_gateway_select_main_conf_t *gmcf, ngx_str_t *name)
+{
+    ngx_uint_t                    i;
+    ngx_gateway_select_chain_t  **chains;
+
+    chains = gmcf->chains.elts;
+
+    for (i = 0; i < gmcf->chains.nelts; i++) {
+        if (chains[i]->name.len == name->len
+            && ngx_memcmp(chains[i]->name.data, name->data, name->len) == 0)
+        {
+            return chains[i];
+        }
+    }
+
+    return gmcf->defaults;
 }
 
 
@@ -274,4 +305,42 @@ ngx_gateway_select_conf_num(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     *field = n;
 
     return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_gateway_select_conf_name(ngx_str_t *text)
+{
+    size_t  i;
+
+    if (text->len == 0 || text->len > NGX_GATEWAY_SELECT_NAME_MAX
+        || ngx_gateway_select_conf_plain(text) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < text->len; i++) {
+        if (text->data[i] >= 0x80
+            || ngx_strchr("\"'\\/{}?#%", text->data[i]))
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_gateway_select_conf_plain(ngx_str_t *text)
+{
+    size_t  i;
+
+    for (i = 0; i < text->len; i++) {
+        if (text->data[i] <= 0x20 || text->data[i] == 0x7f) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
 }

@@ -35,6 +35,8 @@ char *ngx_gateway_select_conf_chain(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_gateway_select_conf_weights(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_gateway_select_conf_check(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_gateway_select_conf_msec(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_gateway_select_conf_num(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -65,6 +67,27 @@ ngx_int_t ngx_gateway_select_chain_init(ngx_conf_t *cf,
 /* Values that are not set are taken from prev; prev NULL: the defaults. */
 void ngx_gateway_select_chain_merge(ngx_gateway_select_chain_t *chain,
     ngx_gateway_select_chain_t *prev);
+
+/* The values of "node": the URL, then parameters. */
+char *ngx_gateway_select_conf_node(ngx_conf_t *cf,
+    ngx_gateway_select_chain_t *chain, ngx_str_t *value, ngx_uint_t n);
+
+/* A URL of a chain's key, for gmcf->http; NULL: it is none. */
+mesh_http_url_t *ngx_gateway_select_conf_url(ngx_conf_t *cf,
+    ngx_gateway_select_chain_t *chain, const char *name, ngx_str_t *value);
+
+/* Makes chain->checks of the names, when all of http{} has been read. */
+ngx_int_t ngx_gateway_select_checks_init(ngx_conf_t *cf,
+    ngx_gateway_select_main_conf_t *gmcf);
+
+
+/* NGX_ERROR, nothing logged: what follows is not true of the text. */
+
+/* 1 to 255 characters that need no quoting in URLs, JSON, Redis and logs */
+ngx_int_t ngx_gateway_select_conf_name(ngx_str_t *text);
+
+/* no space and no control character in it */
+ngx_int_t ngx_gateway_select_conf_plain(ngx_str_t *text);
 
 
 #endif /* _NGX_GATEWAY_SELECT_CONF_H_INCLUDED_ */

@@ -76,11 +76,24 @@ static char *ngx_gateway_select_set_msec(ngx_conf_t *cf,
 static char *ngx_gateway_select_set_url(ngx_conf_t *cf,
     ngx_gateway_select_chain_t *chain, ngx_gateway_select_key_t *key,
     ngx_str_t *value, ngx_uint_t n);
+static char *ngx_gateway_select_set_checks(ngx_conf_t *cf,
+    ngx_gateway_select_chain_t *chain, ngx_gateway_select_key_t *key,
+    ngx_str_t *value, ngx_uint_t n);
+static char *ngx_gateway_select_set_node(ngx_conf_t *cf,
+    ngx_gateway_select_chain_t *chain, ngx_gateway_select_key_t *key,
+    ngx_str_t *value, ngx_uint_t n);
+static char *ngx_gateway_select_set_host(ngx_conf_t *cf,
+    ngx_gateway_select_chain_t *chain, ngx_gateway_select_key_t *key,
+    ngx_str_t *value, ngx_uint_t n);
+static char *ngx_gateway_select_set_uri(ngx_conf_t *cf,
+    ngx_gateway_select_chain_t *chain, ngx_gateway_select_key_t *key,
+    ngx_str_t *value, ngx_uint_t n);
+static char *ngx_gateway_select_set_flag(ngx_conf_t *cf,
+    ngx_gateway_select_chain_t *chain, ngx_gateway_select_key_t *key,
+    ngx_str_t *value, ngx_uint_t n);
 static char *ngx_gateway_select_set_weights(ngx_conf_t *cf,
     ngx_gateway_select_chain_t *chain, ngx_gateway_select_key_t *key,
     ngx_str_t *value, ngx_uint_t n);
-static mesh_http_url_t *ngx_gateway_select_url(ngx_conf_t *cf,
-    ngx_gateway_select_chain_t *chain, ngx_str_t *name, ngx_str_t *value);
 static char *ngx_gateway_select_weights(ngx_conf_t *cf,
     ngx_gateway_select_chain_t *chain, ngx_str_t *name, ngx_str_t *value,
     ngx_uint_t n);
@@ -194,6 +207,32 @@ static ngx_gateway_select_key_t  ngx_gateway_select_keys[] = {
       ngx_gateway_select_set_url,
       offsetof(ngx_gateway_select_chain_t, witness) },
 
+    { ngx_string("check"),
+      NGX_GATEWAY_SELECT_ANYWHERE|NGX_GATEWAY_SELECT_MANY,
+      ngx_gateway_select_set_checks,
+      0 },
+
+    { ngx_string("node"),
+      NGX_GATEWAY_SELECT_IN_CHAIN|NGX_GATEWAY_SELECT_MANY
+                                 |NGX_GATEWAY_SELECT_REPEATED,
+      ngx_gateway_select_set_node,
+      0 },
+
+    { ngx_string("host"),
+      NGX_GATEWAY_SELECT_IN_POOL,
+      ngx_gateway_select_set_host,
+      offsetof(ngx_gateway_select_chain_t, check_host) },
+
+    { ngx_string("uri"),
+      NGX_GATEWAY_SELECT_IN_POOL,
+      ngx_gateway_select_set_uri,
+      offsetof(ngx_gateway_select_chain_t, check_uri) },
+
+    { ngx_string("tls"),
+      NGX_GATEWAY_SELECT_IN_POOL,
+      ngx_gateway_select_set_flag,
+      offsetof(ngx_gateway_select_chain_t, check_tls) },
+
     { ngx_null_string, 0, NULL, 0 }
 };
 
@@ -235,23 +274,13 @@ ngx_gateway_select_chain_add(ngx_conf_t *cf,
     ngx_uint_t                    i;
     ngx_gateway_select_chain_t   *chain, **chains;
 
-    if (name->len == 0 || name->len > NGX_GATEWAY_SELECT_NAME_MAX) {
+    if (ngx_gateway_select_conf_name(name) != NGX_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid name of a chain \"%V\", 1 to %d "
-                           "characters are expected", name,
+                           "characters other than space, quotes, braces and "
+                           "\"/\" are expected", name,
                            NGX_GATEWAY_SELECT_NAME_MAX);
         return NULL;
-    }
-
-    for (i = 0; i < name->len; i++) {
-        if (name->data[i] <= 0x20 || name->data[i] >= 0x7f
-            || ngx_strchr("\"\\/{}?#%", name->data[i]))
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid character in name of a chain \"%V\"",
-                               name);
-            return NULL;
-        }
     }
 
     chains = gmcf->chains.elts;
@@ -570,15 +599,99 @@ ngx_gateway_select_set_url(ngx_conf_t *cf, ngx_gateway_select_chain_t *chain,
 
     url = (mesh_http_url_t **) ((u_char *) chain + key->offset);
 
-    *url = ngx_gateway_select_url(cf, chain, &key->name, value);
+    *url = ngx_gateway_select_conf_url(cf, chain, (char *) key->name.data,
+                                       value);
 
     return *url ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 
-static mesh_http_url_t *
-ngx_gateway_select_url(ngx_conf_t *cf, ngx_gateway_select_chain_t *chain,
-    ngx_str_t *name, ngx_str_t *value)
+static char *
+ngx_gateway_select_set_checks(ngx_conf_t *cf,
+    ngx_gateway_select_chain_t *chain, ngx_gateway_select_key_t *key,
+    ngx_str_t *value, ngx_uint_t n)
+{
+    ngx_uint_t   i;
+    ngx_str_t   *name;
+
+    for (i = 0; i < n; i++) {
+        name = ngx_array_push(&chain->check_names);
+        if (name == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *name = value[i];
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_gateway_select_set_node(ngx_conf_t *cf, ngx_gateway_select_chain_t *chain,
+    ngx_gateway_select_key_t *key, ngx_str_t *value, ngx_uint_t n)
+{
+    return ngx_gateway_select_conf_node(cf, chain, value, n);
+}
+
+
+static char *
+ngx_gateway_select_set_host(ngx_conf_t *cf, ngx_gateway_select_chain_t *chain,
+    ngx_gateway_select_key_t *key, ngx_str_t *value, ngx_uint_t n)
+{
+    if (ngx_gateway_select_conf_name(value) != NGX_OK) {
+        return ngx_gateway_select_invalid(cf, chain, key, value, "a host");
+    }
+
+    chain->check_host = *value;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_gateway_select_set_uri(ngx_conf_t *cf, ngx_gateway_select_chain_t *chain,
+    ngx_gateway_select_key_t *key, ngx_str_t *value, ngx_uint_t n)
+{
+    if (value->data[0] != '/'
+        || ngx_gateway_select_conf_plain(value) != NGX_OK)
+    {
+        return ngx_gateway_select_invalid(cf, chain, key, value,
+                                          "a URI that begins with \"/\"");
+    }
+
+    chain->check_uri = *value;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_gateway_select_set_flag(ngx_conf_t *cf, ngx_gateway_select_chain_t *chain,
+    ngx_gateway_select_key_t *key, ngx_str_t *value, ngx_uint_t n)
+{
+    ngx_flag_t  *flag;
+
+    flag = (ngx_flag_t *) ((u_char *) chain + key->offset);
+
+    if (ngx_strcmp(value->data, "on") == 0) {
+        *flag = 1;
+
+    } else if (ngx_strcmp(value->data, "off") == 0) {
+        *flag = 0;
+
+    } else {
+        return ngx_gateway_select_invalid(cf, chain, key, value,
+                                          "\"on\" or \"off\"");
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+mesh_http_url_t *
+ngx_gateway_select_conf_url(ngx_conf_t *cf, ngx_gateway_select_chain_t *chain,
+    const char *name, ngx_str_t *value)
 {
     const char                      *err;
     mesh_http_url_t                 *url;
@@ -590,7 +703,7 @@ ngx_gateway_select_url(ngx_conf_t *cf, ngx_gateway_select_chain_t *chain,
 
     if (url == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid URL \"%V\" in \"%V\" of chain \"%V\": %s",
+                           "invalid URL \"%V\" in \"%s\" of chain \"%V\": %s",
                            value, name, &chain->name, err);
     }
 

@@ -29,11 +29,32 @@ static ngx_command_t  ngx_gateway_select_commands[] = {
       0,
       NULL },
 
+    { ngx_string("gateway_check"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_gateway_select_conf_check,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("gateway_weights"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
       ngx_gateway_select_conf_weights,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
+      NULL },
+
+    { ngx_string("gateway_auth"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      mesh_conf_set_token,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_gateway_select_main_conf_t, auth_token),
+      NULL },
+
+    { ngx_string("gateway_find_auth"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_gateway_select_main_conf_t, find_auth),
       NULL },
 
     { ngx_string("gateway_interval"),
