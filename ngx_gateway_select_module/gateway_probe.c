@@ -1,4 +1,5 @@
 
+#include "gateway_fault.h"
 #include "gateway_probe.h"
 
 #include <inttypes.h>
@@ -16,10 +17,12 @@
 #define GATEWAY_PROBE_REWARDS      "\"rewards\":false"
 #define GATEWAY_PROBE_VERSION      "\"maxSupportedTransactionVersion\":0"
 
-/* of JSON-RPC, and of its dialects */
-
 #define GATEWAY_PROBE_NO_METHOD    -32601
-#define GATEWAY_PROBE_LIMIT        -32005
+
+/* Solana's: the slot was skipped; the same, or not in the archive */
+
+#define GATEWAY_PROBE_SKIPPED      -32007
+#define GATEWAY_PROBE_NOT_STORED   -32009
 
 
 /* How the members of a JSON-RPC request are written. */
@@ -70,15 +73,9 @@ typedef struct {
     const char                *other;
     const char                *block;      /* NULL: not told */
     unsigned                   rpc:1;      /* has an id */
-    unsigned                   limit:1;    /* -32005 is a limit */
     unsigned                   of_block:1; /* errors may mean: not there */
+    gateway_dialect_e          dialect;
 } gateway_probe_kind_t;
-
-
-typedef struct {
-    int64_t                    code;
-    gateway_answer_e           answer;
-} gateway_probe_code_t;
 
 
 static int gateway_probe_rpc(const gateway_probe_variant_t *variant,
@@ -88,9 +85,6 @@ static int gateway_probe_chain(uint64_t n, pocket_str_t *text,
 
 static gateway_answer_e gateway_probe_error(const gateway_probe_kind_t *kind,
     const gateway_value_t *values, gateway_probe_answer_t *answer);
-static gateway_answer_e gateway_probe_code(const gateway_probe_kind_t *kind,
-    int64_t code);
-static unsigned gateway_probe_is_limit(const pocket_str_t *text);
 static unsigned gateway_probe_is_id(const gateway_value_t *value,
     uint32_t id);
 static gateway_answer_e gateway_probe_value(const gateway_probe_kind_t *kind,
@@ -125,7 +119,7 @@ static const gateway_probe_kind_t  gateway_probe_kinds[GATEWAY_PROBE_KINDS] = {
         { "eth_blockNumber", "[]" },
         { "eth_getBlockByNumber", "[\"latest\",false]" } },
       GATEWAY_PROBE_NUMBER, GATEWAY_NUMBER_HEX,
-      "result", "result.number", NULL, 1, 1, 0 },
+      "result", "result.number", NULL, 1, 0, GATEWAY_DIALECT_EVM },
 
     [GATEWAY_PROBE_EVM_BLOCK] =
     { { { "eth_getBlockByNumber", "[\"$height_hex\",false]" },
@@ -133,7 +127,7 @@ static const gateway_probe_kind_t  gateway_probe_kinds[GATEWAY_PROBE_KINDS] = {
         { "eth_getBlockByNumber", "[ \"$height_hex\", false ]" },
         { "eth_getBlockByNumber", "[\"$height_hex\",false]" } },
       GATEWAY_PROBE_HASH, GATEWAY_NUMBER_HEX,
-      "result.hash", NULL, "result.number", 1, 1, 1 },
+      "result.hash", NULL, "result.number", 1, 1, GATEWAY_DIALECT_EVM },
 
     [GATEWAY_PROBE_EVM_CHAIN] =
     { { { "eth_chainId", "[]" },
@@ -141,7 +135,7 @@ static const gateway_probe_kind_t  gateway_probe_kinds[GATEWAY_PROBE_KINDS] = {
         { "eth_chainId", "[ ]" },
         { "eth_chainId", "[]" } },
       GATEWAY_PROBE_CHAIN, GATEWAY_NUMBER_HEX,
-      "result", NULL, NULL, 1, 1, 0 },
+      "result", NULL, NULL, 1, 0, GATEWAY_DIALECT_EVM },
 
     [GATEWAY_PROBE_SOLANA_HEIGHT] =
     { { { "getSlot", "[]" },
@@ -149,7 +143,7 @@ static const gateway_probe_kind_t  gateway_probe_kinds[GATEWAY_PROBE_KINDS] = {
         { "getSlot", "[ { \"commitment\": \"finalized\" } ]" },
         { "getSlot", "[{}]" } },
       GATEWAY_PROBE_NUMBER, GATEWAY_NUMBER_ANY,
-      "result", NULL, NULL, 1, 0, 0 },
+      "result", NULL, NULL, 1, 0, GATEWAY_DIALECT_SOLANA },
 
     [GATEWAY_PROBE_SOLANA_BLOCK] =
     { { { "getBlock", "[$height,{" GATEWAY_PROBE_SIGNATURES ","
@@ -163,7 +157,7 @@ static const gateway_probe_kind_t  gateway_probe_kinds[GATEWAY_PROBE_KINDS] = {
                       GATEWAY_PROBE_VERSION "," GATEWAY_PROBE_SIGNATURES
                       "}]" } },
       GATEWAY_PROBE_BASE58, GATEWAY_NUMBER_ANY,
-      "result.blockhash", NULL, NULL, 1, 0, 1 },
+      "result.blockhash", NULL, NULL, 1, 1, GATEWAY_DIALECT_SOLANA },
 
     [GATEWAY_PROBE_POKT_HEIGHT] =
     { { { "/v1/query/height", "" },
@@ -171,7 +165,7 @@ static const gateway_probe_kind_t  gateway_probe_kinds[GATEWAY_PROBE_KINDS] = {
         { "/v1/query/height", "" },
         { "/v1/query/height", "{ }" } },
       GATEWAY_PROBE_NUMBER, GATEWAY_NUMBER_ANY,
-      "height", NULL, NULL, 0, 0, 0 },
+      "height", NULL, NULL, 0, 0, GATEWAY_DIALECT_POCKET },
 
     [GATEWAY_PROBE_POKT_BLOCK] =
     { { { "/v1/query/block", "{\"height\":$height}" },
@@ -179,7 +173,7 @@ static const gateway_probe_kind_t  gateway_probe_kinds[GATEWAY_PROBE_KINDS] = {
         { "/v1/query/block", "{ \"height\": $height }" },
         { "/v1/query/block", "{\"height\" : $height}" } },
       GATEWAY_PROBE_HASH, GATEWAY_NUMBER_ANY,
-      "block_id.hash", NULL, "block.header.height", 0, 0, 1 },
+      "block_id.hash", NULL, "block.header.height", 0, 1, GATEWAY_DIALECT_POCKET },
 
     [GATEWAY_PROBE_COSMOS_HEIGHT] =
     { { { "/status", NULL },
@@ -188,7 +182,7 @@ static const gateway_probe_kind_t  gateway_probe_kinds[GATEWAY_PROBE_KINDS] = {
         { "/status", NULL } },
       GATEWAY_PROBE_NUMBER, GATEWAY_NUMBER_ANY,
       "result.sync_info.latest_block_height", "sync_info.latest_block_height",
-      NULL, 0, 0, 0 },
+      NULL, 0, 0, GATEWAY_DIALECT_COSMOS },
 
     [GATEWAY_PROBE_COSMOS_BLOCK] =
     { { { "/block?height=$height", NULL },
@@ -197,29 +191,7 @@ static const gateway_probe_kind_t  gateway_probe_kinds[GATEWAY_PROBE_KINDS] = {
         { "/block?height=$height", NULL } },
       GATEWAY_PROBE_HASH, GATEWAY_NUMBER_ANY,
       "result.block_id.hash", "block_id.hash", "result.block.header.height",
-      0, 0, 1 }
-};
-
-
-/* errors of nodes that lack a block; the first two: no node has it */
-
-static const gateway_probe_code_t  gateway_probe_codes[] = {
-    { -32007, GATEWAY_ANSWER_SKIPPED },    /* Solana: slot was skipped */
-    { -32009, GATEWAY_ANSWER_SKIPPED },    /*   or is not in the archive */
-    { -32000, GATEWAY_ANSWER_ABSENT },     /* EVM: header not found */
-    { -32001, GATEWAY_ANSWER_ABSENT },     /* resource not found; pruned */
-    { -32004, GATEWAY_ANSWER_ABSENT },     /* Solana: not available yet */
-    { -32014, GATEWAY_ANSWER_ABSENT },
-    { -32603, GATEWAY_ANSWER_ABSENT }      /* Cosmos: height too high */
-};
-
-
-static const char  *gateway_probe_limits[] = {
-    "rate limit",
-    "ratelimit",
-    "too many requests",
-    "limit exceeded",
-    "quota"
+      0, 1, GATEWAY_DIALECT_COSMOS }
 };
 
 
@@ -370,11 +342,11 @@ gateway_probe_answer(gateway_probe_e kind,
 
     memset(answer, 0, sizeof(gateway_probe_answer_t));
 
-    if (status == 429) {
+    k = &gateway_probe_kinds[kind];
+
+    if (gateway_fault_status(status, 0, k->rpc) == GATEWAY_FAULT_QUOTA) {
         return GATEWAY_ANSWER_QUOTA;
     }
-
-    k = &gateway_probe_kinds[kind];
 
     text[GATEWAY_PROBE_ERROR] = "error";
     text[GATEWAY_PROBE_ERROR_CODE] = "error.code";
@@ -443,11 +415,20 @@ gateway_probe_answer(gateway_probe_e kind,
 }
 
 
+/*
+ * The request was a sound one: what elsewhere would be the caller's fault is
+ * the node's here, or tells that it lacks the block.
+ */
+
 static gateway_answer_e
 gateway_probe_error(const gateway_probe_kind_t *kind,
     const gateway_value_t *values, gateway_probe_answer_t *answer)
 {
+    pocket_str_t            text;
+    gateway_fault_e         fault;
     const gateway_value_t  *value;
+
+    static const pocket_str_t  none = { 0, (unsigned char *) "" };
 
     value = &values[GATEWAY_PROBE_ERROR_CODE];
 
@@ -459,75 +440,32 @@ gateway_probe_error(const gateway_probe_kind_t *kind,
     }
 
     value = &values[GATEWAY_PROBE_ERROR_TEXT];
+    text = (value->found && value->type == POCKET_JSON_STRING) ? value->raw
+                                                               : none;
+    answer->reason = "is an error";
 
-    if ((kind->limit && answer->code == GATEWAY_PROBE_LIMIT)
-        || answer->code == 429
-        || (value->found && value->type == POCKET_JSON_STRING
-            && gateway_probe_is_limit(&value->raw)))
+    if (kind->of_block
+        && kind->dialect == GATEWAY_DIALECT_SOLANA
+        && (answer->code == GATEWAY_PROBE_SKIPPED
+            || answer->code == GATEWAY_PROBE_NOT_STORED))
     {
+        return GATEWAY_ANSWER_SKIPPED;
+    }
+
+    fault = gateway_fault_error(kind->dialect, answer->code, &text);
+
+    if (fault == GATEWAY_FAULT_QUOTA) {
         return GATEWAY_ANSWER_QUOTA;
     }
 
-    answer->reason = "is an error";
-
-    return gateway_probe_code(kind, answer->code);
-}
-
-
-static gateway_answer_e
-gateway_probe_code(const gateway_probe_kind_t *kind, int64_t code)
-{
-    size_t  i;
-
-    if (code == GATEWAY_PROBE_NO_METHOD) {
+    if (fault == GATEWAY_FAULT_LACKING
+        || answer->code == GATEWAY_PROBE_NO_METHOD
+        || (kind->of_block && fault == GATEWAY_FAULT_CALLER))
+    {
         return GATEWAY_ANSWER_ABSENT;
     }
 
-    if (!kind->of_block) {
-        return GATEWAY_ANSWER_FAULT;
-    }
-
-    for (i = 0;
-         i < sizeof(gateway_probe_codes) / sizeof(gateway_probe_codes[0]);
-         i++)
-    {
-        if (gateway_probe_codes[i].code == code) {
-            return gateway_probe_codes[i].answer;
-        }
-    }
-
     return GATEWAY_ANSWER_FAULT;
-}
-
-
-static unsigned
-gateway_probe_is_limit(const pocket_str_t *text)
-{
-    char    lower[128];
-    size_t  i, len;
-
-    len = text->len < sizeof(lower) ? text->len : sizeof(lower) - 1;
-
-    for (i = 0; i < len; i++) {
-        lower[i] = text->data[i];
-
-        if (lower[i] >= 'A' && lower[i] <= 'Z') {
-            lower[i] |= 0x20;
-        }
-    }
-
-    lower[len] = '\0';
-
-    for (i = 0;
-         i < sizeof(gateway_probe_limits) / sizeof(gateway_probe_limits[0]);
-         i++)
-    {
-        if (strstr(lower, gateway_probe_limits[i])) {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 
