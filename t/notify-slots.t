@@ -26,9 +26,10 @@ sub edge {
     return MeshEdge->new(
         redis => $redis->socket, workers => 1,
         nodes => [{ name => 'a', url => $node->url, keys => ['servicer'] }],
-        http => "mesh_relay_node_check_interval @{[$o{check} || '300ms']};"
+        http => 'mesh_relay_node_check_interval 300ms;'
                 . 'mesh_relay_retry_wait 200ms 400ms;'
-                . "mesh_relay_slot_lease @{[$o{lease} || '2s']};", %o);
+                . "mesh_relay_slot_lease @{[$o{lease} || '2s']};"
+                . ($o{more} // ''), %o);
 }
 
 sub relays { return MeshRelay::relays(shift, height => 5, @_) }
@@ -106,46 +107,41 @@ sub delivered {
 }
 
 
-# an owner that is stopped for longer than its lease, with a notification
-# that is not on its way yet
+# an owner that is stopped for longer than its lease, with one relay at the
+# node and others to follow
 
 {
-    my $edge = edge(check => '1h');
-    $edge->start->serving;
-    answered($edge, 1, 'before the stop');
-    delivered($edge, 'before the stop');
+    my ($one, $two) = map { edge(more => 'mesh_relay_notify_concurrency 1;') }
+                          1 .. 2;
 
-    # kept connections are gone, a new one gets no answer
-
-    $node->stop;
-    $node->start;
-    $node->set(relay_delay => 8000);
-    $node->deafen;
-    answered($edge, 1, 'stopped');
-    ok($edge->wait_for(sub { $node->calling }), 'stopped: the node is called');
-    my ($old) = $edge->workers;
-    kill 'STOP', $old;
+    $one->start->serving;
+    ok($one->wait_for(sub { lease() =~ /^\w{16}$/ }), 'one has the slot');
     my $owner = lease();
-    $node->hear;
-    ok($edge->wait_for(sub { !$node->calling }), 'stopped: and it hears');
+    $two->start->serving;
 
-    kill 'HUP', $edge->master;
-    ok($edge->wait_for(sub { lease() !~ /^(?:$owner|)$/ }),
-       'stopped: another one has the slot');
-    ok($edge->wait_for(sub { $node->stat('relay') == 1 }),
-       'stopped: and sends the relay');
-    is($node->stat('delivered'), 0, 'stopped: the node works on it');
-    kill 'CONT', $old;
-    ok($edge->wait_for(sub { !kill 0, $old }), 'the old one ends');
-    is(scalar $edge->logged('lease of slot "test:0" was lost'), 1,
-       'after it has seen what became of its lease');
-    is($node->stat('relay'), 1, 'it has not sent the relay');
-    $node->set(relay_delay => 0);
-    $total = 1;
-    ok($edge->wait_for(sub { $node->stat('delivered') == 1 }), 'delivered');
-    is($node->stat('twice'), 0, 'and not twice at once');
-    $edge->quit;
-    is_deeply([$edge->alarms], [], 'no alarms');
+    my $from = $node->stat('relay');
+    $node->set(relay_delay => 1000);
+    answered($two, 3, 'stopped');
+    ok($one->wait_for(sub { $node->stat('relay') == $from + 1 }),
+       'stopped: one relay is with the node');
+    kill 'STOP', $one->workers;
+    ok($two->wait_for(sub { $node->stat('delivered') == $total - 2 }),
+       'stopped: which answers to nobody');
+    $node->set(relay_delay => 4000);
+    ok($two->wait_for(sub { lease() !~ /^(?:$owner|)$/ }),
+       'stopped: the other one has the slot');
+
+    # the relay that it begins with is known to the node, the next one is not
+
+    ok($two->wait_for(sub { $node->stat('relay') == $from + 3 }),
+       'stopped: and sends what is left');
+    kill 'CONT', $one->workers;
+    ok($one->wait_for(sub { $one->logged('lease of slot "test:0" was lost') }),
+       'the old owner sees that it is none');
+    delivered($two, 'the old owner');
+    is($node->stat('relay'), $from + 4, 'the old owner: has sent nothing');
+    $_->quit for $one, $two;
+    is_deeply([map { $_->alarms } $one, $two], [], 'no alarms');
 }
 
 done_testing;

@@ -8,8 +8,6 @@ package MeshNode;
 #   $node->set(height => 9, session => 14);
 #   $node->stat('check')                        # a number, 0 when unknown
 #   $node->stop; $node->kill9; $node->pause; $node->resume; $node->start
-#   $node->deafen; $node->hear                  # connects get no answer
-#   $node->calling                              # how many ask for one
 #
 # What is set stays over stop and start.  The same by HTTP, for blocks of a
 # test: /_/set?NAME=VALUE&..., /_/stat, /_/last?NAME (body of a request).
@@ -121,36 +119,6 @@ sub stop   { $_[0]->end('TERM') }
 sub kill9  { $_[0]->end('KILL') }
 sub pause  { kill 'STOP', $_[0]->pid }
 sub resume { kill 'CONT', $_[0]->pid }
-
-# Paused, with a full backlog: a SYN is dropped, and comes again later.
-
-sub deafen {
-    my ($self) = @_;
-    $self->pause;
-    for (1 .. 1000) {
-        push @{ $self->{fill} }, IO::Socket::INET->new(
-            PeerAddr => '127.0.0.1', PeerPort => $self->{port}, Blocking => 0);
-        Time::HiRes::sleep(0.001);
-        last if $self->calling;
-    }
-    close pop @{ $self->{fill} };
-}
-
-sub hear {
-    my ($self) = @_;
-    delete $self->{fill};
-    $self->resume;
-}
-
-# connections to its port in the state SYN_SENT
-
-sub calling {
-    my ($self) = @_;
-    my $to = sprintf ':%04X', $self->{port};
-    open my $f, '<', '/proc/net/tcp' or die "/proc/net/tcp: $!";
-    return scalar grep { (split ' ')[2] =~ /$to$/ && (split ' ')[3] eq '02' }
-                       <$f>;
-}
 
 sub end {
     my ($self, $signal) = @_;
