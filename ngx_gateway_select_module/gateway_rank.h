@@ -6,8 +6,8 @@
  * draws two candidates and takes the better by latency x (in-flight + 1);
  * so the share a candidate gets is not the probability it is drawn with.
  * The cap on an operator is kept on the shares: these are limited first, and
- * the draws that give them follow, without any iteration, from T = sqrt(U)
- * (T: sum of the draws, U: of the shares, of all that are slower).
+ * the draws that give them follow from T = sqrt(U) (T: sum of the draws, U:
+ * of the shares, of all that are no faster).
  */
 
 
@@ -24,7 +24,7 @@ typedef struct {
     double               liveliness;
     double               latency;
     double               latency_floor;    /* ms: faster counts alike */
-    double               operator_cap;     /* share */
+    double               operator_cap;     /* share, or 1 / operators */
     double               max_ejected;      /* share of the candidates */
     double               explore;          /* share given to all alike */
 } gateway_rank_conf_t;
@@ -74,15 +74,15 @@ typedef struct {
 
 typedef enum {
     GATEWAY_RANK_ADMIT = 0,                /* who is in, and who is out */
-    GATEWAY_RANK_SORT_BAD,
+    GATEWAY_RANK_SORT_OUT,                 /* by badness */
     GATEWAY_RANK_READMIT,                  /* the least bad */
     GATEWAY_RANK_GATHER,                   /* all that are in */
     GATEWAY_RANK_SORT,                     /* by latency */
     GATEWAY_RANK_SHARE,                    /* after the second choice */
-    GATEWAY_RANK_OPERATORS,
-    GATEWAY_RANK_SORT_OPERATORS,           /* by share */
-    GATEWAY_RANK_CAP,
+    GATEWAY_RANK_SUM,                      /* of operators below the cap */
+    GATEWAY_RANK_CAP,                      /* more of them: SUM again */
     GATEWAY_RANK_DRAW,                     /* what gives these shares */
+    GATEWAY_RANK_FILL,
     GATEWAY_RANK_ALIAS,
     GATEWAY_RANK_DONE
 } gateway_rank_step_e;
