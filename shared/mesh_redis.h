@@ -191,6 +191,23 @@ mesh_redis_t *mesh_redis_create(ngx_cycle_t *cycle, mesh_redis_conf_t *conf,
 void mesh_redis_close(mesh_redis_t *rc);
 
 
+/*
+ * Somebody waits for the connection for the next msec milliseconds: until
+ * then an attempt begins 100 ms after the one before, whatever the back-off
+ * was, and the first of them as soon as that allows.
+ */
+
+void mesh_redis_hurry(mesh_redis_t *rc, ngx_msec_t msec);
+
+/*
+ * Ends a connection that is ready once its pending commands are answered, and
+ * makes it again: what it knows of its server is not true any more.  reason
+ * is logged and not copied; notify is called before this returns.
+ */
+
+void mesh_redis_renew(mesh_redis_t *rc, ngx_str_t *reason);
+
+
 /* Commands. */
 
 /*

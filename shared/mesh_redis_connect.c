@@ -8,6 +8,7 @@
 
 
 #define MESH_REDIS_RETRY_MIN      50
+#define MESH_REDIS_HURRY          100
 #define MESH_REDIS_VERSION_MIN    7
 
 
@@ -41,6 +42,7 @@ static void mesh_redis_ready(mesh_redis_t *rc);
 static void mesh_redis_report(mesh_redis_t *rc, u_char *text, size_t len);
 static void mesh_redis_disconnect(mesh_redis_t *rc);
 static void mesh_redis_retry(mesh_redis_t *rc);
+static ngx_msec_t mesh_redis_hurried(mesh_redis_t *rc);
 static void mesh_redis_give_up(mesh_redis_t *rc, mesh_redis_outcome_e outcome);
 
 
@@ -179,8 +181,15 @@ mesh_redis_timer_handler(ngx_event_t *ev)
 
         break;
 
-    case MESH_REDIS_PHASE_READY:
     case MESH_REDIS_PHASE_LEAVE:
+        if (ngx_queue_empty(&rc->commands)) {
+            mesh_redis_fail(rc, MESH_REDIS_LOST, 0, "%V", &rc->reason);
+            break;
+        }
+
+        /* fall through */
+
+    case MESH_REDIS_PHASE_READY:
         mesh_redis_deadline(rc);
         break;
 
@@ -207,6 +216,7 @@ mesh_redis_start(mesh_redis_t *rc)
     url = &rc->conf->url;
 
     rc->attempts++;
+    rc->started = ngx_current_msec;
 
     if (url->naddrs) {
         addr = &url->addrs[rc->attempts % url->naddrs];
@@ -811,8 +821,74 @@ mesh_redis_retry(mesh_redis_t *rc)
     /* workers that lost one server must not come back in step */
 
     delay = delay / 2 + (ngx_msec_t) ngx_random() % (delay / 2 + 1);
+    delay = ngx_max(delay, 1);
 
-    ngx_add_timer(&rc->timer, ngx_max(delay, 1));
+    if ((ngx_msec_int_t) (rc->hurry - ngx_current_msec) > 0) {
+        delay = ngx_min(delay, mesh_redis_hurried(rc));
+    }
+
+    ngx_add_timer(&rc->timer, delay);
+}
+
+
+void
+mesh_redis_renew(mesh_redis_t *rc, ngx_str_t *reason)
+{
+    if (rc->phase != MESH_REDIS_PHASE_READY) {
+        return;
+    }
+
+    mesh_redis_leave(rc, reason);
+
+    /* with nothing pending there is no last answer to end it */
+
+    if (ngx_queue_empty(&rc->commands)) {
+
+        if (rc->timer.timer_set) {
+            ngx_del_timer(&rc->timer);
+        }
+
+        ngx_add_timer(&rc->timer, 1);
+    }
+}
+
+
+static ngx_msec_t
+mesh_redis_hurried(mesh_redis_t *rc)
+{
+    ngx_msec_t  passed;
+
+    passed = ngx_current_msec - rc->started;
+
+    return (passed < MESH_REDIS_HURRY) ? MESH_REDIS_HURRY - passed : 1;
+}
+
+
+void
+mesh_redis_hurry(mesh_redis_t *rc, ngx_msec_t msec)
+{
+    ngx_msec_t  until, delay;
+
+    until = ngx_current_msec + msec;
+
+    if ((ngx_msec_int_t) (until - rc->hurry) > 0) {
+        rc->hurry = until;
+    }
+
+    if (rc->phase != MESH_REDIS_PHASE_WAIT || !rc->timer.timer_set) {
+        return;
+    }
+
+    delay = mesh_redis_hurried(rc);
+
+    if ((ngx_msec_int_t) (rc->timer.timer.key - ngx_current_msec)
+        > (ngx_msec_int_t) delay)
+    {
+        /* a timer that is set is not moved by less than 300 ms */
+
+        ngx_del_timer(&rc->timer);
+        ngx_add_timer(&rc->timer, delay);
+    }
 }
 
 

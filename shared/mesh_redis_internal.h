@@ -90,6 +90,8 @@ struct mesh_redis_s {
     ngx_event_t                  timer;    /* one for all, by phase */
     ngx_msec_t                   timeout;
     ngx_uint_t                   attempts;
+    ngx_msec_t                   started;  /* the last of them */
+    ngx_msec_t                   hurry;    /* until then */
     ngx_msec_t                   ready_at;
     ngx_uint_t                   outage;   /* unsigned  outage:1; */
 
