@@ -97,6 +97,12 @@ ngx_mesh_relay_may_send(ngx_mesh_relay_queue_t *queue)
         return 0;
     }
 
+    /* what it is going to lose may be repeated and sent by another worker */
+
+    if (mesh_redis_state(queue->mcf->redis_stream) != MESH_REDIS_READY) {
+        return 0;
+    }
+
     switch (queue->breaker) {
 
     case NGX_MESH_RELAY_BREAKER_CLOSED:
@@ -505,7 +511,12 @@ ngx_mesh_relay_doubts_tick(ngx_mesh_relay_queue_t *queue,
 
         cleared = entry->cleared;
         over = ngx_mesh_relay_doubt_over(view, &entry->since, &cleared);
-        entry->cleared = cleared;
+
+        if (cleared && !entry->cleared) {
+            entry->cleared = 1;
+            ngx_mesh_relay_doubt_proven(queue, view->good_begun,
+                                        entry->since);
+        }
 
         if (!cleared) {
             return;
@@ -535,4 +546,18 @@ ngx_mesh_relay_doubt_over(ngx_mesh_relay_node_view_t *view,
     }
 
     return !ngx_mesh_relay_after(*since, ngx_current_msec);
+}
+
+
+void
+ngx_mesh_relay_doubt_proven(ngx_mesh_relay_queue_t *queue, ngx_msec_t begun,
+    ngx_msec_t end)
+{
+    /* of two checks the first ends its doubts the earlier */
+
+    if (!queue->proof || ngx_mesh_relay_after(begun, queue->proven)) {
+        queue->proof = 1;
+        queue->proven = begun;
+        queue->proven_end = end;
+    }
 }

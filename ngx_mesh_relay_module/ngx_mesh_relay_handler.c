@@ -46,6 +46,7 @@ typedef struct {
     u_char                         signature[POCKET_SIG_LEN];
 
     ngx_event_t                    timer;
+    ngx_mesh_relay_waiter_t        waiter;      /* for the store */
     ngx_msec_t                     deadline;
 
     unsigned                       waiting:1;
@@ -304,14 +305,16 @@ ngx_mesh_relay_admit(ngx_mesh_relay_ctx_t *ctx)
 
 
 /*
- * Comes back to the step after a moment; limit ms after the first time it
- * ends with the error.
+ * Comes back to the step when the store is ready, or when what else is waited
+ * for, which is seen in shared memory, is to be looked at; limit ms after the
+ * first time it ends with the error.
  */
 
 static ngx_int_t
 ngx_mesh_relay_wait(ngx_mesh_relay_ctx_t *ctx, ngx_msec_t limit,
     pocket_error_id_e error)
 {
+    ngx_msec_int_t       left;
     ngx_http_request_t  *r;
 
     r = ctx->request;
@@ -333,8 +336,16 @@ ngx_mesh_relay_wait(ngx_mesh_relay_ctx_t *ctx, ngx_msec_t limit,
         }
     }
 
-    if ((ngx_msec_int_t) (ctx->deadline - ngx_current_msec) <= 0) {
+    left = (ngx_msec_int_t) (ctx->deadline - ngx_current_msec);
+
+    if (left <= 0) {
         return ngx_mesh_relay_fail(ctx, error);
+    }
+
+    if (error == POCKET_ERR_NOT_RECORDED) {
+        ngx_mesh_relay_store_wait(ctx->mcf, &ctx->waiter, &ctx->timer,
+                                  (ngx_msec_t) left);
+        return NGX_AGAIN;
     }
 
     ngx_add_timer(&ctx->timer, NGX_MESH_RELAY_POLL);
@@ -356,6 +367,7 @@ ngx_mesh_relay_timer_handler(ngx_event_t *ev)
 
     ngx_http_set_log_request(c->log, r);
 
+    ngx_mesh_relay_store_leave(&ctx->waiter, ev);
     ngx_mesh_relay_run(ctx);
 
     ngx_http_run_posted_requests(c);
@@ -621,9 +633,7 @@ ngx_mesh_relay_cleanup(void *data)
 {
     ngx_mesh_relay_ctx_t *ctx = data;
 
-    if (ctx->timer.timer_set) {
-        ngx_del_timer(&ctx->timer);
-    }
+    ngx_mesh_relay_store_leave(&ctx->waiter, &ctx->timer);
 
     if (ctx->recording) {
         ctx->recording = 0;

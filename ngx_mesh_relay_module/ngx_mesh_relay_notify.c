@@ -25,8 +25,11 @@ static ngx_uint_t ngx_mesh_relay_queue_idle(ngx_mesh_relay_queue_t *queue);
 static ngx_uint_t ngx_mesh_relay_queue_room(ngx_mesh_relay_queue_t *queue);
 static void ngx_mesh_relay_queue_ask(ngx_mesh_relay_queue_t *queue,
     ngx_uint_t n);
+static void ngx_mesh_relay_queue_ask_last(ngx_mesh_relay_queue_t *queue);
 static void ngx_mesh_relay_queue_answer(void *data,
     mesh_redis_outcome_e outcome, mesh_redis_reply_t *reply);
+static void ngx_mesh_relay_queue_last(ngx_mesh_relay_queue_t *queue,
+    mesh_redis_reply_t *reply);
 static void ngx_mesh_relay_queue_failed(ngx_mesh_relay_queue_t *queue,
     mesh_redis_outcome_e outcome, mesh_redis_reply_t *reply);
 static mesh_redis_reply_t *ngx_mesh_relay_queue_entries(
@@ -196,6 +199,24 @@ ngx_mesh_relay_notify_lost(ngx_mesh_relay_notify_t *notify)
         if (queue->reading == NGX_MESH_RELAY_READ_PENDING) {
             queue->reading = NGX_MESH_RELAY_READ_STALE;
         }
+    }
+}
+
+
+void
+ngx_mesh_relay_notify_changed(ngx_mesh_relay_notify_t *notify)
+{
+    ngx_uint_t               i;
+    ngx_mesh_relay_queue_t  *queue;
+
+    for (i = 0; i < notify->mcf->nodes.nelts; i++) {
+        queue = &notify->queues[i];
+
+        ngx_mesh_relay_window_clear(queue, 0);
+
+        queue->scan = NGX_MESH_RELAY_SCAN_NONE;
+        queue->changed = ngx_current_msec;
+        queue->ask_last = 1;
     }
 }
 
@@ -382,6 +403,10 @@ ngx_mesh_relay_queue_tick(ngx_mesh_relay_queue_t *queue)
                                           &queue->doubt.cleared))
             {
                 queue->scan = NGX_MESH_RELAY_SCAN_WANTED;
+
+                ngx_mesh_relay_doubt_proven(queue,
+                         queue->doubt.since - NGX_MESH_RELAY_DOUBT_WAIT,
+                         queue->doubt.since);
             }
         }
 
@@ -509,6 +534,11 @@ ngx_mesh_relay_queue_ask(ngx_mesh_relay_queue_t *queue, ngx_uint_t n)
     ngx_str_t              argv[9];
     ngx_mesh_relay_read_e  reading;
 
+    if (queue->ask_last && queue->scan != NGX_MESH_RELAY_SCAN_RUNNING) {
+        ngx_mesh_relay_queue_ask_last(queue);
+        return;
+    }
+
     ngx_str_set(&argv[0], "XREADGROUP");
     ngx_str_set(&argv[1], "GROUP");
     ngx_str_set(&argv[2], NGX_MESH_RELAY_GROUP);
@@ -540,6 +570,27 @@ ngx_mesh_relay_queue_ask(ngx_mesh_relay_queue_t *queue, ngx_uint_t n)
 
 
 static void
+ngx_mesh_relay_queue_ask_last(ngx_mesh_relay_queue_t *queue)
+{
+    ngx_str_t  argv[6];
+
+    ngx_str_set(&argv[0], "XREVRANGE");
+    argv[1] = queue->keys->relays;
+    ngx_str_set(&argv[2], "+");
+    ngx_str_set(&argv[3], "-");
+    ngx_str_set(&argv[4], "COUNT");
+    ngx_str_set(&argv[5], "1");
+
+    if (mesh_redis_command(queue->mcf->redis_stream, 6, argv,
+                           ngx_mesh_relay_queue_answer, queue, NULL)
+        == NGX_OK)
+    {
+        queue->reading = NGX_MESH_RELAY_READ_LAST;
+    }
+}
+
+
+static void
 ngx_mesh_relay_queue_answer(void *data, mesh_redis_outcome_e outcome,
     mesh_redis_reply_t *reply)
 {
@@ -553,6 +604,11 @@ ngx_mesh_relay_queue_answer(void *data, mesh_redis_outcome_e outcome,
 
     if (outcome != MESH_REDIS_ANSWERED) {
         ngx_mesh_relay_queue_failed(queue, outcome, reply);
+        return;
+    }
+
+    if (reading == NGX_MESH_RELAY_READ_LAST) {
+        ngx_mesh_relay_queue_last(queue, reply);
         return;
     }
 
@@ -581,6 +637,25 @@ ngx_mesh_relay_queue_answer(void *data, mesh_redis_outcome_e outcome,
     }
 
     ngx_mesh_relay_dispatch(queue);
+    ngx_mesh_relay_queue_read(queue);
+}
+
+
+/* { entry }, or { } when the stream is empty: then all to come is new */
+
+static void
+ngx_mesh_relay_queue_last(ngx_mesh_relay_queue_t *queue,
+    mesh_redis_reply_t *reply)
+{
+    queue->ask_last = 0;
+
+    if (reply->kind != MESH_REDIS_ARRAY
+        || reply->nelts == 0
+        || ngx_mesh_relay_window_id(&reply->elts[0], &queue->last) != NGX_OK)
+    {
+        ngx_memzero(&queue->last, sizeof(ngx_mesh_relay_entry_id_t));
+    }
+
     ngx_mesh_relay_queue_read(queue);
 }
 

@@ -143,6 +143,7 @@ typedef enum {
 
 typedef enum {
     NGX_MESH_RELAY_READ_NONE = 0,
+    NGX_MESH_RELAY_READ_LAST,            /* the id of the last one there */
     NGX_MESH_RELAY_READ_NEW,
     NGX_MESH_RELAY_READ_PENDING,
     NGX_MESH_RELAY_READ_STALE            /* pending, to be dropped */
@@ -187,6 +188,11 @@ struct ngx_mesh_relay_queue_s {
     ngx_mesh_relay_entry_id_t       cursor;
     ngx_mesh_relay_doubt_t          doubt;    /* of SCAN_DOUBT */
 
+    ngx_mesh_relay_entry_id_t       last;     /* when the server changed */
+    ngx_msec_t                      changed;
+    ngx_msec_t                      proven;   /* doubts begun before it end */
+    ngx_msec_t                      proven_end;
+
     ngx_mesh_relay_read_e           reading;
     ngx_uint_t                      asked;    /* entries, by the read */
     ngx_msec_t                      poll_at;
@@ -198,6 +204,8 @@ struct ngx_mesh_relay_queue_s {
     ngx_uint_t                      unlogged;
     unsigned                        logged:1;
     unsigned                        scan_stale:1; /* was in doubt */
+    unsigned                        ask_last:1;
+    unsigned                        proof:1;  /* proven is set */
 };
 
 
@@ -220,6 +228,12 @@ struct ngx_mesh_relay_notify_s {
  * cuts what is at the node, which makes it doubtful.
  */
 void ngx_mesh_relay_notify_lost(ngx_mesh_relay_notify_t *notify);
+
+/*
+ * Redis was restarted, or another server is behind its address: forgets all,
+ * and takes what it holds by now for doubtful, though it says it is new.
+ */
+void ngx_mesh_relay_notify_changed(ngx_mesh_relay_notify_t *notify);
 
 /* The slot is ours; what is pending may be at the node: NULL if not. */
 void ngx_mesh_relay_notify_owned(ngx_mesh_relay_notify_t *notify,
@@ -288,6 +302,10 @@ void ngx_mesh_relay_window_clear(ngx_mesh_relay_queue_t *queue,
  */
 ngx_int_t ngx_mesh_relay_window_add(ngx_mesh_relay_queue_t *queue,
     mesh_redis_reply_t *reply, ngx_uint_t new,
+    ngx_mesh_relay_entry_id_t *id);
+
+/* The id of an entry of a reply; NGX_ERROR: it has none. */
+ngx_int_t ngx_mesh_relay_window_id(mesh_redis_reply_t *reply,
     ngx_mesh_relay_entry_id_t *id);
 
 /* The oldest session's first entry, or NULL. */
@@ -361,6 +379,13 @@ void ngx_mesh_relay_dispatch_tick(ngx_mesh_relay_queue_t *queue,
  */
 ngx_uint_t ngx_mesh_relay_doubt_over(ngx_mesh_relay_node_view_t *view,
     ngx_msec_t *since, ngx_uint_t *cleared);
+
+/*
+ * The node has answered a check begun at the given time; end is when the
+ * doubts end that began before it.
+ */
+void ngx_mesh_relay_doubt_proven(ngx_mesh_relay_queue_t *queue,
+    ngx_msec_t begun, ngx_msec_t end);
 
 
 /* _settle.c */

@@ -40,21 +40,27 @@ static ngx_mesh_relay_script_t  ngx_mesh_relay_scripts[] = {
       ngx_string(
 "local call = redis.call\n"
 "local session, proof, id = KEYS[2], ARGV[1], ARGV[4]\n"
+"local doubt, again = ARGV[7], ARGV[8]\n"
 "local s = call('HMGET', session, 's', 'm', 'c', 'x')\n"
 "local left = tonumber(s[2] or -1)\n"
-"if s[1] == 'i' then\n"
+"if s[1] == 'i' and not again then\n"
 "  if call('HGET', KEYS[3], proof) == ARGV[2] then\n"
 "    return {0, left}\n"
 "  end\n"
 "  return {tonumber(s[3]), s[4] or ''}\n"
 "end\n"
 "if call('HSETNX', KEYS[3], proof, ARGV[2]) == 0 then\n"
-"  if call('HGET', KEYS[3], proof) == ARGV[2] then\n"
+"  if again or call('HGET', KEYS[3], proof) == ARGV[2] then\n"
 "    return {0, left}\n"
 "  end\n"
 "  return {37, ''}\n"
 "end\n"
-"call('XADD', KEYS[1], '*', 's', id, 'r', ARGV[3], 't', ARGV[5])\n"
+"if doubt then\n"
+"  call('XADD', KEYS[1], '*', 's', id, 'r', ARGV[3], 't', ARGV[5],\n"
+"       'd', doubt)\n"
+"else\n"
+"  call('XADD', KEYS[1], '*', 's', id, 'r', ARGV[3], 't', ARGV[5])\n"
+"end\n"
 "local row = call('HGET', KEYS[4], id)\n"
 "if row then\n"
 "  local n, rest = string.match(row, '^(%d+)(.*)$')\n"
@@ -65,14 +71,14 @@ static ngx_mesh_relay_script_t  ngx_mesh_relay_scripts[] = {
 "call('HSET', KEYS[4], id, row)\n"
 "if not s[1] then\n"
 "  call('ZADD', KEYS[5], ARGV[6], id)\n"
-"elseif left > 1 then\n"
+"elseif s[1] == 'v' and left > 1 then\n"
 "  left = left - 1\n"
 "  call('HSET', session, 'm', left)\n"
-"elseif left >= 0 then\n"
+"elseif s[1] == 'v' and left >= 0 then\n"
 "  left = 0\n"
 "  call('HSET', session, 's', 'i', 'c', 90, 'x', '', 'm', 0)\n"
 "end\n"
-"return {0, left}\n") },
+"return again and {0, left, 1} or {0, left}\n") },
 
     { ngx_string("relay_settle"),
       ngx_string(
@@ -268,6 +274,54 @@ ngx_mesh_relay_script_eval(ngx_mesh_relay_main_conf_t *mcf,
 {
     return mesh_redis_eval(redis, mcf->store->scripts[script], nkeys, argc,
                            argv, handler, data, cmd);
+}
+
+
+ngx_int_t
+ngx_mesh_relay_script_record(ngx_mesh_relay_main_conf_t *mcf,
+    ngx_mesh_relay_script_record_t *in, mesh_redis_handler_pt handler,
+    void *data, mesh_redis_cmd_t **cmd)
+{
+    u_char                  session[NGX_MESH_RELAY_KEY_MAX];
+    u_char                  proofs[NGX_MESH_RELAY_KEY_MAX];
+    u_char                  time[NGX_INT64_LEN], height[NGX_INT64_LEN];
+    u_char                  doubt[NGX_INT64_LEN];
+    ngx_str_t               argv[13];
+    ngx_uint_t              argc;
+    ngx_mesh_relay_keys_t  *keys;
+
+    keys = ngx_mesh_relay_store_keys(mcf, in->node);
+
+    argv[0] = keys->relays;
+    ngx_mesh_relay_key_join(&argv[1], session, &keys->session, &in->id);
+    ngx_mesh_relay_key_join(&argv[2], proofs, &keys->proofs, &in->id);
+    argv[3] = keys->ledger;
+    argv[4] = keys->sessions;
+    argv[5].data = in->proof_hash;
+    argv[5].len = POCKET_HASH_LEN;
+    argv[6].data = in->attempt;
+    argv[6].len = NGX_MESH_RELAY_ATTEMPT_LEN;
+    argv[7] = in->relay;
+    argv[8] = in->id;
+    argv[9].data = time;
+    argv[9].len = ngx_sprintf(time, "%uL", in->time) - time;
+    argv[10].data = height;
+    argv[10].len = ngx_sprintf(height, "%L", in->height) - height;
+
+    argc = 11;
+
+    if (in->resent || in->again) {
+        ngx_mesh_relay_store_time(&argv[argc++], doubt);
+    }
+
+    if (in->again) {
+        ngx_str_set(&argv[argc], "1");
+        argc++;
+    }
+
+    return ngx_mesh_relay_script_eval(mcf, mcf->redis,
+                                      NGX_MESH_RELAY_SCRIPT_RECORD, 5, argc,
+                                      argv, handler, data, cmd);
 }
 
 

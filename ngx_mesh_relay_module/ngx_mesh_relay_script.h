@@ -28,8 +28,11 @@
  * OPEN     version, relays; schema.  1: stream and group are there; or the
  *          version that Redis holds, when it is another one.
  * RECORD   relays, session, proofs, ledger, sessions; proof hash, attempt,
- *          relay, session id, time, height.  { 0, remaining (-1: no count) };
- *          or { code, message } and nothing is changed.
+ *          relay, session id, time, height[, time its doubt begins[, "1"]].
+ *          { 0, remaining (-1: no count) }; or { code, message } and nothing
+ *          is changed.  With the "1" it was acknowledged before and counts
+ *          whatever became of its session: never a code, and a third
+ *          element, if it was not known.
  * SETTLE   relays, ledger, dead; time, dead max, n, n session ids, then three
  *          for each entry: its id, place of its session (1..n), outcome: "d",
  *          "f" (delivered, by a 37 at the first sending), "e" (expired),
@@ -62,6 +65,9 @@ typedef enum {
     NGX_MESH_RELAY_SCRIPT_PRUNE,
     NGX_MESH_RELAY_SCRIPT_LAST
 } ngx_mesh_relay_script_e;
+
+
+typedef struct ngx_mesh_relay_repeat_s  ngx_mesh_relay_repeat_t;
 
 
 /* names of the keys; session and proofs are prefixes of a session id */
@@ -100,6 +106,8 @@ struct ngx_mesh_relay_store_s {
     ngx_uint_t               closed;      /* nodes that are not open */
     ngx_event_t              timer;       /* tries those again */
     ngx_queue_t              asks;        /* see _state.c */
+    ngx_queue_t              waiters;     /* ngx_mesh_relay_waiter_t */
+    ngx_mesh_relay_repeat_t *repeat;
     u_char                   prefix[NGX_MESH_RELAY_ATTEMPT_LEN
                                     - sizeof(uint32_t)];
     uint32_t                 attempts;
@@ -129,14 +137,40 @@ ngx_int_t ngx_mesh_relay_script_eval(ngx_mesh_relay_main_conf_t *mcf,
     void *data, mesh_redis_cmd_t **cmd);
 
 /*
+ * A call of RECORD.  resent: an earlier one may have been executed; again:
+ * it was acknowledged.  Either way Redis may have lost what a node already
+ * has, so the entry is in doubt from now on.  The strings are copied.
+ */
+
+typedef struct {
+    ngx_mesh_relay_node_t   *node;
+    ngx_str_t                id;          /* of the session */
+    int64_t                  height;
+    u_char                  *proof_hash;  /* 32 bytes */
+    u_char                  *attempt;     /* NGX_MESH_RELAY_ATTEMPT_LEN */
+    ngx_str_t                relay;
+    uint64_t                 time;        /* wall clock ms */
+    unsigned                 resent:1;
+    unsigned                 again:1;
+} ngx_mesh_relay_script_record_t;
+
+ngx_int_t ngx_mesh_relay_script_record(ngx_mesh_relay_main_conf_t *mcf,
+    ngx_mesh_relay_script_record_t *in, mesh_redis_handler_pt handler,
+    void *data, mesh_redis_cmd_t **cmd);
+
+/*
  * Makes sure that the node's stream and group are there; relays are refused
  * until then.  To be called when Redis said that they are not.
  */
 void ngx_mesh_relay_store_open(ngx_mesh_relay_main_conf_t *mcf,
     ngx_mesh_relay_node_t *node);
 
-/* Wall clock in ms, as decimal in buf of NGX_INT64_LEN bytes. */
+/* Wall clock in ms; and as decimal in buf of NGX_INT64_LEN bytes. */
+uint64_t ngx_mesh_relay_store_clock(void);
 void ngx_mesh_relay_store_time(ngx_str_t *text, u_char *buf);
+
+/* The last records were repeated: relays are recorded from now on. */
+void ngx_mesh_relay_store_repeated(ngx_mesh_relay_main_conf_t *mcf);
 
 /* The operations of _state.c that Redis did not answer are freed. */
 void ngx_mesh_relay_state_exit(ngx_mesh_relay_main_conf_t *mcf);

@@ -7,6 +7,7 @@
 
 
 #include "ngx_mesh_relay_notify.h"
+#include "ngx_mesh_relay_repeat.h"
 
 #include <sodium.h>
 
@@ -35,6 +36,7 @@ struct ngx_mesh_relay_slot_s {
     ngx_msec_t                until;           /* it is ours, at least */
     ngx_msec_t                next;            /* command */
     ngx_msec_t                begun;           /* waiting, or leaving */
+    ngx_mesh_relay_server_t   server;
     unsigned                  pending:1;
     unsigned                  verify:1;        /* renew before all else */
     unsigned                  cut:1;           /* sendings, when it was lost */
@@ -51,9 +53,10 @@ static void ngx_mesh_relay_slot_renewed(ngx_mesh_relay_slot_t *slot,
     int64_t rc);
 static void ngx_mesh_relay_slot_taken(ngx_mesh_relay_slot_t *slot,
     mesh_redis_reply_t *reply);
+static ngx_uint_t ngx_mesh_relay_slot_cut(ngx_mesh_relay_slot_t *slot,
+    ngx_mesh_relay_doubt_t *doubt);
 static ngx_int_t ngx_mesh_relay_slot_doubt(mesh_redis_reply_t *reply,
     ngx_mesh_relay_doubt_t *doubt);
-static uint64_t ngx_mesh_relay_slot_clock(void);
 static void ngx_mesh_relay_slot_lose(ngx_mesh_relay_slot_t *slot);
 static void ngx_mesh_relay_slot_leave(ngx_mesh_relay_slot_t *slot);
 static void ngx_mesh_relay_slot_released(void *data,
@@ -128,6 +131,19 @@ ngx_mesh_relay_slot_reconnected(ngx_mesh_relay_notify_t *notify)
      */
 
     slot = notify->slot;
+
+    if (ngx_mesh_relay_server_changed(&slot->server,
+                                      notify->mcf->redis_stream))
+    {
+        /* what this worker knows may not be there, or as another entry */
+
+        if (slot->state == NGX_MESH_RELAY_SLOT_OWNED) {
+            slot->cut = 1;
+        }
+
+        ngx_mesh_relay_notify_changed(notify);
+    }
+
     slot->verify = 1;
     slot->next = ngx_current_msec;
 }
@@ -221,7 +237,9 @@ ngx_mesh_relay_slot_answer(void *data, mesh_redis_outcome_e outcome,
 static void
 ngx_mesh_relay_slot_renewed(ngx_mesh_relay_slot_t *slot, int64_t rc)
 {
-    ngx_msec_t  lease;
+    ngx_uint_t              cut;
+    ngx_msec_t              lease;
+    ngx_mesh_relay_doubt_t  doubt;
 
     if (rc == 0) {
         ngx_mesh_relay_slot_lose(slot);
@@ -234,11 +252,14 @@ ngx_mesh_relay_slot_renewed(ngx_mesh_relay_slot_t *slot, int64_t rc)
     slot->next = slot->issued + lease / 3;
 
     if (slot->verify) {
+        cut = ngx_mesh_relay_slot_cut(slot, &doubt);
+
         slot->verify = 0;
+        slot->cut = 0;
 
         /* answers with entries for us may have been lost */
 
-        ngx_mesh_relay_notify_owned(slot->notify, NULL);
+        ngx_mesh_relay_notify_owned(slot->notify, cut ? &doubt : NULL);
     }
 }
 
@@ -259,9 +280,7 @@ ngx_mesh_relay_slot_taken(ngx_mesh_relay_slot_t *slot,
     lease = slot->notify->mcf->slot_lease;
     rc = ngx_mesh_relay_slot_doubt(reply, &doubt);
 
-    if (slot->cut) {
-        doubt.since = ngx_current_msec;
-        doubt.cleared = 0;
+    if (ngx_mesh_relay_slot_cut(slot, &doubt)) {
         rc = NGX_OK;
     }
 
@@ -277,6 +296,21 @@ ngx_mesh_relay_slot_taken(ngx_mesh_relay_slot_t *slot,
     slot->notify->timer.cancelable = 0;
 
     ngx_mesh_relay_notify_owned(slot->notify, rc == NGX_OK ? &doubt : NULL);
+}
+
+
+/* what was cut off is in doubt from now on, when nothing more is sent */
+
+static ngx_uint_t
+ngx_mesh_relay_slot_cut(ngx_mesh_relay_slot_t *slot,
+    ngx_mesh_relay_doubt_t *doubt)
+{
+    if (slot->cut) {
+        doubt->since = ngx_current_msec;
+        doubt->cleared = 0;
+    }
+
+    return slot->cut;
 }
 
 
@@ -306,7 +340,7 @@ ngx_mesh_relay_slot_doubt(mesh_redis_reply_t *reply,
         return NGX_OK;
     }
 
-    doubt->since += (ngx_msec_t) (wall - ngx_mesh_relay_slot_clock());
+    doubt->since += (ngx_msec_t) (wall - ngx_mesh_relay_store_clock());
     doubt->cleared = (reply->str.data[0] == 'u');
 
     /* a clock that was set back must not make it last */
@@ -319,17 +353,6 @@ ngx_mesh_relay_slot_doubt(mesh_redis_reply_t *reply,
     }
 
     return NGX_OK;
-}
-
-
-static uint64_t
-ngx_mesh_relay_slot_clock(void)
-{
-    ngx_time_t  *tp;
-
-    tp = ngx_timeofday();
-
-    return (uint64_t) tp->sec * 1000 + tp->msec;
 }
 
 
@@ -407,7 +430,8 @@ ngx_mesh_relay_slot_leave(ngx_mesh_relay_slot_t *slot)
 
     slot->state = NGX_MESH_RELAY_SLOT_RELEASING;
 
-    found = ngx_mesh_relay_notify_doubt(notify, &doubt);
+    found = ngx_mesh_relay_slot_cut(slot, &doubt)
+            || ngx_mesh_relay_notify_doubt(notify, &doubt);
 
     if (ngx_mesh_relay_slot_release(notify, ngx_worker,
                                     found ? &doubt : NULL,
@@ -441,7 +465,8 @@ ngx_mesh_relay_slot_exit(ngx_mesh_relay_notify_t *notify)
         return;
     }
 
-    found = ngx_mesh_relay_notify_doubt(notify, &doubt);
+    found = ngx_mesh_relay_slot_cut(notify->slot, &doubt)
+            || ngx_mesh_relay_notify_doubt(notify, &doubt);
 
     (void) ngx_mesh_relay_slot_release(notify, ngx_worker,
                                        found ? &doubt : NULL, NULL, NULL);
@@ -507,7 +532,7 @@ ngx_mesh_relay_slot_release(ngx_mesh_relay_notify_t *notify, ngx_uint_t n,
     argv[1] = notify->slot->token;
 
     if (doubt) {
-        wall = ngx_mesh_relay_slot_clock()
+        wall = ngx_mesh_relay_store_clock()
                + (ngx_msec_int_t) (doubt->since - ngx_current_msec);
 
         argv[2].data = text;

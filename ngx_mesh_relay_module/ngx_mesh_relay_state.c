@@ -432,14 +432,20 @@ ngx_mesh_relay_queued_answer(void *data, mesh_redis_outcome_e outcome,
 }
 
 
-void
-ngx_mesh_relay_store_time(ngx_str_t *text, u_char *buf)
+uint64_t
+ngx_mesh_relay_store_clock(void)
 {
     ngx_time_t  *tp;
 
     tp = ngx_timeofday();
 
+    return (uint64_t) tp->sec * 1000 + tp->msec;
+}
+
+
+void
+ngx_mesh_relay_store_time(ngx_str_t *text, u_char *buf)
+{
     text->data = buf;
-    text->len = ngx_sprintf(buf, "%L", (int64_t) tp->sec * 1000 + tp->msec)
-                - buf;
+    text->len = ngx_sprintf(buf, "%uL", ngx_mesh_relay_store_clock()) - buf;
 }

@@ -7,6 +7,7 @@
 
 #include "ngx_mesh_relay_script.h"
 #include "ngx_mesh_relay_notify.h"
+#include "ngx_mesh_relay_repeat.h"
 
 #include <sodium.h>
 
@@ -19,6 +20,8 @@ static void ngx_mesh_relay_store_changed(void *data, mesh_redis_t *rc,
     mesh_redis_state_e state);
 static void ngx_mesh_relay_stream_changed(void *data, mesh_redis_t *rc,
     mesh_redis_state_e state);
+static void ngx_mesh_relay_store_compare(mesh_redis_t *old,
+    mesh_redis_t *new);
 static void ngx_mesh_relay_store_timer(ngx_event_t *ev);
 static void ngx_mesh_relay_store_open_all(ngx_mesh_relay_main_conf_t *mcf);
 static void ngx_mesh_relay_store_close_node(ngx_mesh_relay_store_node_t *sn);
@@ -87,6 +90,11 @@ ngx_mesh_relay_store_init(ngx_cycle_t *cycle,
     store->closed = mcf->nodes.nelts;
 
     ngx_queue_init(&store->asks);
+    ngx_queue_init(&store->waiters);
+
+    if (ngx_mesh_relay_repeat_init(cycle, mcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     /* attempts of all processes differ: a random part, and a count */
 
@@ -137,6 +145,7 @@ ngx_mesh_relay_store_exit(ngx_cycle_t *cycle,
     mcf->redis = NULL;
 
     ngx_mesh_relay_state_exit(mcf);
+    ngx_mesh_relay_repeat_exit(mcf);
 }
 
 
@@ -144,7 +153,62 @@ ngx_uint_t
 ngx_mesh_relay_store_ready(ngx_mesh_relay_main_conf_t *mcf)
 {
     return mcf->store->closed == 0
-           && mesh_redis_state(mcf->redis) == MESH_REDIS_READY;
+           && mesh_redis_state(mcf->redis) == MESH_REDIS_READY
+           && !ngx_mesh_relay_repeat_busy(mcf);
+}
+
+
+void
+ngx_mesh_relay_store_wait(ngx_mesh_relay_main_conf_t *mcf,
+    ngx_mesh_relay_waiter_t *waiter, ngx_event_t *ev, ngx_msec_t limit)
+{
+    waiter->waiting = 1;
+    waiter->event = ev;
+
+    ngx_queue_insert_tail(&mcf->store->waiters, &waiter->link);
+    ngx_add_timer(ev, limit);
+
+    mesh_redis_hurry(mcf->redis, limit);
+}
+
+
+void
+ngx_mesh_relay_store_leave(ngx_mesh_relay_waiter_t *waiter, ngx_event_t *ev)
+{
+    if (waiter->waiting) {
+        waiter->waiting = 0;
+        ngx_queue_remove(&waiter->link);
+    }
+
+    if (ev->timer_set) {
+        ngx_del_timer(ev);
+    }
+
+    if (ev->posted) {
+        ngx_delete_posted_event(ev);
+    }
+}
+
+
+void
+ngx_mesh_relay_store_repeated(ngx_mesh_relay_main_conf_t *mcf)
+{
+    ngx_queue_t              *q;
+    ngx_mesh_relay_waiter_t  *waiter;
+
+    if (!ngx_mesh_relay_store_ready(mcf)) {
+        return;
+    }
+
+    while (!ngx_queue_empty(&mcf->store->waiters)) {
+        q = ngx_queue_head(&mcf->store->waiters);
+        ngx_queue_remove(q);
+
+        waiter = ngx_queue_data(q, ngx_mesh_relay_waiter_t, link);
+        waiter->waiting = 0;
+
+        ngx_post_event(waiter->event, &ngx_posted_events);
+    }
 }
 
 
@@ -166,6 +230,8 @@ ngx_mesh_relay_store_changed(void *data, mesh_redis_t *rc,
     }
 
     if (state == MESH_REDIS_READY) {
+        ngx_mesh_relay_store_compare(mcf->redis_stream, rc);
+        ngx_mesh_relay_repeat_connected(mcf);
         ngx_mesh_relay_store_open_all(mcf);
     }
 }
@@ -177,8 +243,36 @@ ngx_mesh_relay_stream_changed(void *data, mesh_redis_t *rc,
 {
     ngx_mesh_relay_main_conf_t *mcf = data;
 
-    if (state == MESH_REDIS_READY && mcf->notify) {
-        ngx_mesh_relay_slot_reconnected(mcf->notify);
+    if (state == MESH_REDIS_READY) {
+        ngx_mesh_relay_store_compare(mcf->redis, rc);
+
+        if (mcf->notify) {
+            ngx_mesh_relay_slot_reconnected(mcf->notify);
+        }
+    }
+}
+
+
+/* a connection without traffic does not see what became of its server */
+
+static void
+ngx_mesh_relay_store_compare(mesh_redis_t *old, mesh_redis_t *new)
+{
+    ngx_mesh_relay_server_t  server;
+
+    static ngx_str_t  reason = ngx_string("another connection found another "
+                                          "server, or other data");
+
+    if (mesh_redis_state(old) != MESH_REDIS_READY) {
+        return;
+    }
+
+    server.len = 0;
+
+    (void) ngx_mesh_relay_server_changed(&server, old);
+
+    if (ngx_mesh_relay_server_changed(&server, new)) {
+        mesh_redis_renew(old, &reason);
     }
 }
 
@@ -274,6 +368,11 @@ ngx_mesh_relay_store_opened(void *data, mesh_redis_outcome_e outcome,
             sn->mcf->store->closed--;
         }
 
+        if (sn->mcf->store->closed == 0) {
+            ngx_mesh_relay_repeat_send(sn->mcf);
+            ngx_mesh_relay_store_repeated(sn->mcf);
+        }
+
         return;
     }
 
@@ -320,11 +419,14 @@ ngx_mesh_relay_store_record(ngx_mesh_relay_main_conf_t *mcf,
 
     rec->mcf = mcf;
     rec->begun = ngx_current_msec;
+    rec->time = ngx_mesh_relay_store_clock();
+    rec->resent = 0;
     rec->remaining = -1;
     rec->code = 0;
     ngx_str_null(&rec->message);
 
     ngx_memzero(&rec->timer, sizeof(ngx_event_t));
+    ngx_memzero(&rec->waiter, sizeof(ngx_mesh_relay_waiter_t));
 
     rec->timer.handler = ngx_mesh_relay_record_timer;
     rec->timer.data = rec;
@@ -342,21 +444,14 @@ ngx_mesh_relay_store_cancel(ngx_mesh_relay_record_t *rec)
         rec->command = NULL;
     }
 
-    if (rec->timer.timer_set) {
-        ngx_del_timer(&rec->timer);
-    }
+    ngx_mesh_relay_store_leave(&rec->waiter, &rec->timer);
 }
 
 
 static void
 ngx_mesh_relay_record_send(ngx_mesh_relay_record_t *rec)
 {
-    u_char                  session[NGX_MESH_RELAY_KEY_MAX];
-    u_char                  proofs[NGX_MESH_RELAY_KEY_MAX];
-    u_char                  now[NGX_INT64_LEN], height[NGX_INT64_LEN];
-    ngx_int_t               rc;
-    ngx_str_t               argv[11];
-    ngx_mesh_relay_keys_t  *keys;
+    ngx_mesh_relay_script_record_t  in;
 
     rec->command = NULL;
 
@@ -365,28 +460,21 @@ ngx_mesh_relay_record_send(ngx_mesh_relay_record_t *rec)
         return;
     }
 
-    keys = ngx_mesh_relay_store_keys(rec->mcf, rec->key->servicer->node);
+    in.node = rec->key->servicer->node;
+    in.id = rec->key->id;
+    in.height = rec->key->height;
+    in.proof_hash = rec->proof_hash;
+    in.attempt = rec->attempt;
+    in.relay = rec->relay;
+    in.time = rec->time;
+    in.resent = rec->resent;
+    in.again = 0;
 
-    argv[0] = keys->relays;
-    ngx_mesh_relay_key_join(&argv[1], session, &keys->session, &rec->key->id);
-    ngx_mesh_relay_key_join(&argv[2], proofs, &keys->proofs, &rec->key->id);
-    argv[3] = keys->ledger;
-    argv[4] = keys->sessions;
-    argv[5].data = rec->proof_hash;
-    argv[5].len = POCKET_HASH_LEN;
-    argv[6].data = rec->attempt;
-    argv[6].len = NGX_MESH_RELAY_ATTEMPT_LEN;
-    argv[7] = rec->relay;
-    argv[8] = rec->key->id;
-    ngx_mesh_relay_store_time(&argv[9], now);
-    argv[10].data = height;
-    argv[10].len = ngx_sprintf(height, "%L", rec->key->height) - height;
-
-    rc = ngx_mesh_relay_script_eval(rec->mcf, rec->mcf->redis,
-                                    NGX_MESH_RELAY_SCRIPT_RECORD, 5, 11, argv,
-                                    ngx_mesh_relay_record_answer, rec,
-                                    &rec->command);
-    if (rc != NGX_OK) {
+    if (ngx_mesh_relay_script_record(rec->mcf, &in,
+                                     ngx_mesh_relay_record_answer, rec,
+                                     &rec->command)
+        != NGX_OK)
+    {
         rec->command = NULL;
         ngx_mesh_relay_record_again(rec);
     }
@@ -405,6 +493,13 @@ ngx_mesh_relay_record_again(ngx_mesh_relay_record_t *rec)
     left = passed < rec->mcf->record_timeout
            ? rec->mcf->record_timeout - passed : 1;
 
+    if (!ngx_mesh_relay_store_ready(rec->mcf)) {
+        ngx_mesh_relay_store_wait(rec->mcf, &rec->waiter, &rec->timer, left);
+        return;
+    }
+
+    /* Redis is there, but it or the connection is too busy */
+
     ngx_add_timer(&rec->timer, ngx_min(left, NGX_MESH_RELAY_RECORD_AGAIN));
 }
 
@@ -413,6 +508,8 @@ static void
 ngx_mesh_relay_record_timer(ngx_event_t *ev)
 {
     ngx_mesh_relay_record_t *rec = ev->data;
+
+    ngx_mesh_relay_store_leave(&rec->waiter, ev);
 
     if (ngx_current_msec - rec->begun >= rec->mcf->record_timeout) {
         ngx_mesh_relay_record_end(rec, NGX_MESH_RELAY_STORE_DOWN);
@@ -439,6 +536,10 @@ ngx_mesh_relay_record_answer(void *data, mesh_redis_outcome_e outcome,
 
     case MESH_REDIS_LOST:
     case MESH_REDIS_TIMEOUT:
+        rec->resent = 1;
+
+        /* fall through */
+
     case MESH_REDIS_REFUSED:
         ngx_mesh_relay_record_again(rec);
         return;
@@ -485,6 +586,8 @@ ngx_mesh_relay_record_answered(ngx_mesh_relay_record_t *rec,
     }
 
     rec->remaining = elt[1].integer;
+
+    ngx_mesh_relay_repeat_keep(rec);
 
     ngx_mesh_relay_notify_wake(rec->mcf, rec->key->servicer->node,
                                rec->relay.len);

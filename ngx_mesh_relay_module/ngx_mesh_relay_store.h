@@ -5,7 +5,8 @@
  * all, and {N} in the keys keeps them on one cluster slot.
  *
  *   mesh:{N}:version        schema version
- *   mesh:{N}:relays         stream: s session id, r relay, t ms; group "edge"
+ *   mesh:{N}:relays         stream: s session id, r relay, t ms, and d ms
+ *                           when it may be at the node since; group "edge"
  *   mesh:{N}:session:<id>   hash: s state (v, i), c code, x message,
  *                           m remaining, d dispatch
  *   mesh:{N}:proofs:<id>    hash: proof hash -> attempt id
@@ -33,6 +34,15 @@ typedef enum {
     NGX_MESH_RELAY_STORE_REFUSED,    /* code says why: 37, 90, session's */
     NGX_MESH_RELAY_STORE_DOWN        /* no acknowledgement: answer 503 */
 } ngx_mesh_relay_store_e;
+
+
+/* Somebody who waits for the store; all zero at first. */
+
+typedef struct {
+    ngx_queue_t                    link;
+    ngx_event_t                   *event;
+    unsigned                       waiting:1;
+} ngx_mesh_relay_waiter_t;
 
 
 typedef struct ngx_mesh_relay_record_s  ngx_mesh_relay_record_t;
@@ -63,8 +73,11 @@ struct ngx_mesh_relay_record_s {
     u_char                         attempt[NGX_MESH_RELAY_ATTEMPT_LEN];
     ngx_mesh_relay_main_conf_t    *mcf;
     ngx_event_t                    timer;
+    ngx_mesh_relay_waiter_t        waiter;
     mesh_redis_cmd_t              *command;
     ngx_msec_t                     begun;
+    uint64_t                       time;          /* wall clock ms */
+    unsigned                       resent:1;      /* one may be executed */
 };
 
 
@@ -88,8 +101,21 @@ ngx_int_t ngx_mesh_relay_store_init(ngx_cycle_t *cycle,
 void ngx_mesh_relay_store_exit(ngx_cycle_t *cycle,
     ngx_mesh_relay_main_conf_t *mcf);
 
-/* 1 when relays can be recorded now: connected, group and schema are there */
+/*
+ * 1 when relays can be recorded now: connected, group and schema are there,
+ * what Redis may have lost was repeated
+ */
 ngx_uint_t ngx_mesh_relay_store_ready(ngx_mesh_relay_main_conf_t *mcf);
+
+/*
+ * Waits for that: the event is called when it is so, or when limit ms have
+ * passed, and has then to call _leave(), as has who waits no more.  Meanwhile
+ * the connection hurries.
+ */
+void ngx_mesh_relay_store_wait(ngx_mesh_relay_main_conf_t *mcf,
+    ngx_mesh_relay_waiter_t *waiter, ngx_event_t *ev, ngx_msec_t limit);
+void ngx_mesh_relay_store_leave(ngx_mesh_relay_waiter_t *waiter,
+    ngx_event_t *ev);
 
 
 typedef struct {

@@ -11,6 +11,7 @@
 typedef struct {
     ngx_str_t  session;
     ngx_str_t  relay;
+    ngx_str_t  doubt;
 } ngx_mesh_relay_fields_t;
 
 
@@ -22,7 +23,10 @@ static ngx_int_t ngx_mesh_relay_entry_parse(mesh_redis_reply_t *reply,
     ngx_mesh_relay_entry_id_t *id, ngx_mesh_relay_fields_t *fields);
 static ngx_int_t ngx_mesh_relay_entry_create(ngx_mesh_relay_queue_t *queue,
     ngx_mesh_relay_entry_id_t *id, ngx_mesh_relay_lane_t *lane,
-    ngx_str_t *relay, ngx_uint_t fresh);
+    ngx_str_t *relay, ngx_uint_t fresh, ngx_mesh_relay_doubt_t *doubt);
+static ngx_uint_t ngx_mesh_relay_entry_doubtful(
+    ngx_mesh_relay_queue_t *queue, ngx_mesh_relay_entry_id_t *id,
+    ngx_str_t *mark, ngx_uint_t new, ngx_mesh_relay_doubt_t *doubt);
 static ngx_int_t ngx_mesh_relay_entry_foreign(ngx_mesh_relay_queue_t *queue,
     ngx_mesh_relay_entry_id_t *id);
 static void ngx_mesh_relay_entry_order(ngx_mesh_relay_entry_t *entry);
@@ -99,8 +103,9 @@ ngx_int_t
 ngx_mesh_relay_window_add(ngx_mesh_relay_queue_t *queue,
     mesh_redis_reply_t *reply, ngx_uint_t new, ngx_mesh_relay_entry_id_t *id)
 {
-    ngx_uint_t                fresh;
+    ngx_uint_t                fresh, doubtful;
     ngx_mesh_relay_lane_t    *lane;
+    ngx_mesh_relay_doubt_t    doubt;
     ngx_mesh_relay_fields_t   fields;
 
     if (ngx_mesh_relay_entry_parse(reply, id, &fields) != NGX_OK) {
@@ -140,9 +145,23 @@ ngx_mesh_relay_window_add(ngx_mesh_relay_queue_t *queue,
         return NGX_OK;
     }
 
-    fresh = new || (!queue->scan_stale && !lane->resent);
+    doubtful = ngx_mesh_relay_entry_doubtful(queue, id, &fields.doubt, new,
+                                             &doubt);
 
-    return ngx_mesh_relay_entry_create(queue, id, lane, &fields.relay, fresh);
+    fresh = !doubtful && (new || (!queue->scan_stale && !lane->resent));
+
+    return ngx_mesh_relay_entry_create(queue, id, lane, &fields.relay, fresh,
+                                       doubtful ? &doubt : NULL);
+}
+
+
+ngx_int_t
+ngx_mesh_relay_window_id(mesh_redis_reply_t *reply,
+    ngx_mesh_relay_entry_id_t *id)
+{
+    ngx_mesh_relay_fields_t  fields;
+
+    return ngx_mesh_relay_entry_parse(reply, id, &fields);
 }
 
 
@@ -282,6 +301,9 @@ ngx_mesh_relay_entry_parse(mesh_redis_reply_t *reply,
 
         } else if (elt[i].str.data[0] == 'r') {
             fields->relay = elt[i + 1].str;
+
+        } else if (elt[i].str.data[0] == 'd') {
+            fields->doubt = elt[i + 1].str;
         }
     }
 
@@ -292,7 +314,7 @@ ngx_mesh_relay_entry_parse(mesh_redis_reply_t *reply,
 static ngx_int_t
 ngx_mesh_relay_entry_create(ngx_mesh_relay_queue_t *queue,
     ngx_mesh_relay_entry_id_t *id, ngx_mesh_relay_lane_t *lane,
-    ngx_str_t *relay, ngx_uint_t fresh)
+    ngx_str_t *relay, ngx_uint_t fresh, ngx_mesh_relay_doubt_t *doubt)
 {
     u_char                  *p;
     int64_t                  height;
@@ -331,7 +353,66 @@ ngx_mesh_relay_entry_create(ngx_mesh_relay_queue_t *queue,
 
     ngx_mesh_relay_entry_order(entry);
 
+    if (doubt) {
+        entry->since = doubt->since;
+        entry->cleared = doubt->cleared;
+
+        ngx_mesh_relay_entry_set(entry, NGX_MESH_RELAY_ENTRY_DOUBT);
+        ngx_mesh_relay_node_want_check(queue->mcf, queue->node);
+    }
+
     return NGX_OK;
+}
+
+
+/*
+ * An entry that Redis lost and got again, or whose reading it lost, may be at
+ * the node though it says it is new.
+ */
+
+static ngx_uint_t
+ngx_mesh_relay_entry_doubtful(ngx_mesh_relay_queue_t *queue,
+    ngx_mesh_relay_entry_id_t *id, ngx_str_t *mark, ngx_uint_t new,
+    ngx_mesh_relay_doubt_t *doubt)
+{
+    off_t       wall, age;
+    ngx_msec_t  since;
+    ngx_uint_t  found;
+
+    found = 0;
+    doubt->cleared = 0;
+
+    if (new && ngx_mesh_relay_id_cmp(id, &queue->last) <= 0) {
+        doubt->since = queue->changed;
+        found = 1;
+    }
+
+    if (mark->len) {
+        wall = ngx_atoof(mark->data, mark->len);
+
+        /* by a clock that is ahead of ours it begins now */
+
+        age = (wall == NGX_ERROR)
+              ? 0 : (off_t) ngx_mesh_relay_store_clock() - wall;
+
+        since = ngx_current_msec - (ngx_msec_t) ngx_max(age, 0);
+
+        if (!found || ngx_mesh_relay_after(since, doubt->since)) {
+            doubt->since = since;
+        }
+
+        found = 1;
+    }
+
+    if (found
+        && queue->proof
+        && ngx_mesh_relay_after(queue->proven, doubt->since))
+    {
+        doubt->since = queue->proven_end;
+        doubt->cleared = 1;
+    }
+
+    return found;
 }
 
 
