@@ -44,9 +44,14 @@ sub record {
     my $id = $o{id} // 's1';
     my $r = run('record', 5, $key{relays}, "$key{session}:$id",
                 "$key{proofs}:$id", @key{qw(ledger sessions)},
-                $proof, $attempt, "relay $proof", $id, 1000, 5);
+                $proof, $attempt, "relay $proof", $id, 1000, 5,
+                @{ $o{doubt} // [] });
     return ref $r ? join(' ', @$r) : $r;
 }
+
+# a record that was acknowledged before
+
+sub again { return record(@_, doubt => [900, 1]) }
 
 sub session {
     my ($state, $code, $count, %o) = @_;
@@ -162,6 +167,31 @@ is(call('HLEN', "$key{proofs}:s1"), 1, 'no proof of those refused');
 fresh();
 record('p1', 'a1');
 is(session('v', 0, 1), 'i 90  0', 'a quota may be used up at once');
+
+# records that may have been lost
+
+fresh();
+is(record('p1', 'a1'), '0 -1', 'a record');
+is(record('p1', 'a1', doubt => [900]), '0 -1', 'asked again it is the same');
+is(record('p2', 'a2', doubt => [900]), '0 -1', 'or is made');
+is(again('p1', 'a1'), '0 -1', 'one that is known is not repeated');
+is(again('p2', 'other'), '0 -1', 'nor one that another attempt recorded');
+is(again('p3', 'a3'), '0 -1 1', 'one that was lost is recorded again');
+is(again('p3', 'a3'), '0 -1', 'once');
+is(row(), '3,0,0,0,1000', 'three recorded');
+is_deeply([map { $_->[1][7] } @{ call('XRANGE', $key{relays}, '-', '+') }],
+          [undef, 900, 900], 'what was asked again is in doubt');
+session('v', 0, 4);
+is(again('p4', 'a4'), '0 0 1', 'it counts down');
+is(record('p5', 'a5'), '90 ', 'to the end');
+is(again('p5', 'a5'), '0 0 1', 'which does not refuse it');
+session('i', 14, -1, id => 's2', message => 'not in session');
+is(again('q1', 'b1', id => 's2'), '0 -1 1', 'nor does an invalid session');
+is(record('q2', 'b2', id => 's2'), '14 not in session',
+   'which keeps its code');
+is(record('q3', 'b3', id => 's2', doubt => [900]), '14 not in session',
+   'what was never acknowledged is refused');
+adds_up('repeat');
 
 # settle
 

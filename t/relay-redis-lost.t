@@ -1,0 +1,191 @@
+# Guards what was answered 200 against a Redis that loses it: killed without
+# a synced file, gone back to an older one, or replaced by its replica.  The
+# records of the last 3 seconds are made again, before new ones; as their
+# first copies may be at the node, they are sent only when that is over; and
+# the ledger adds up.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use MeshEdge;
+use MeshLedger;
+use MeshNode;
+use MeshRedis;
+use MeshRelay;
+use Test::More;
+
+my $redis = MeshRedis->start(port => 1);
+
+# the node goes on with a relay for 2 s after its connection is gone
+
+my $node = MeshNode->start(height => 6, linger => 2000);
+
+my $edge = MeshEdge->new(
+    redis => $redis->socket, workers => 2,
+    nodes => [{ name => 'a', url => $node->url, keys => ['servicer'] }],
+    http => 'mesh_relay_node_check_interval 300ms;'
+            . 'mesh_relay_retry_wait 200ms 400ms;'
+            . 'mesh_relay_slot_lease 2s;',
+);
+
+my $ledger = MeshLedger->new($edge, $redis, 'a');
+
+$edge->start;
+$edge->serving;
+
+sub relays { return MeshRelay::relays(shift, height => 5, @_) }
+
+sub answered {
+    my ($name, $n, @o) = @_;
+    my %got = $edge->burst(relays($n, @o));
+    is($got{200}, $n, "$name: relays are answered");
+}
+
+# all that Redis has now is delivered
+
+sub settled {
+    my ($name) = @_;
+    ok($edge->wait_for(sub {
+        my $n = eval { $ledger->sum } or return 0;
+        $n->{recorded} && $n->{recorded} == $n->{delivered} }, 40),
+       "$name: all is delivered");
+    return $ledger->sum;
+}
+
+# what the workers repeated and Redis had lost, since the last call
+
+my $seen = 0;
+
+sub repeated {
+    my ($name) = @_;
+    my (@lines, $repeated, $lost);
+    $edge->wait_for(sub {
+        @lines = $edge->logged('records of the last 3s were repeated');
+        ($repeated, $lost) = (0, 0);
+        for (@lines[$seen .. $#lines]) {
+            my ($n, $m) = /: (\d+) records .* it had lost (\d+) of/;
+            $repeated += $n;
+            $lost += $m;
+        }
+        return @lines > $seen;
+    });
+    $seen = @lines;
+    return ($repeated, $lost);
+}
+
+# killed while relays wait for the node, without any file
+
+{
+    $node->set(relay_delay => 600);
+    answered('killed', 40);
+    ok($edge->wait_for(sub { $node->stat('relay') }), 'killed: some are sent');
+    $redis->kill9;
+    Time::HiRes::sleep(1);
+    $redis->start;
+    my $at = Time::HiRes::time();
+    ok($edge->wait_for(sub { eval { $ledger->sum->{recorded} == 40 } }),
+       'killed: all are recorded again');
+    cmp_ok(Time::HiRes::time() - $at, '<', 3, 'killed: at once');
+    is($ledger->sum->{queued}, 40, 'killed: and in doubt');
+    answered('killed, more of the session', 4);
+    $node->set(relay_delay => 0);
+    ok($edge->wait_for(sub { $ledger->sum->{delivered} == 4 }, 5),
+       'killed: new ones are not');
+    settled('killed');
+    cmp_ok(Time::HiRes::time() - $at, '>=', 5, 'killed: after their time');
+    is($node->stat('delivered'), 44, 'killed: the node has them once');
+    is($ledger->sum->{recorded}, 44, 'killed: as the ledger');
+    is($ledger->sum->{delivered_by_37}, 0, 'killed: 37 is no loss');
+    my ($again, $lost) = repeated();
+    is($lost, 40, 'killed: the log tells of all');
+    ok($ledger->adds_up, 'killed: the ledger adds up');
+}
+
+# back to an older file: what was pending or delivered then is new again
+
+{
+    my $proofs = $node->stat('delivered');
+    Time::HiRes::sleep(3.2);
+    $node->set(relay => 'hang');
+    answered('older', 10, app => 'older');
+    $redis->command('SAVE');
+    $node->set(relay => 'ok', relay_delay => 300);
+    answered('older, after the file', 30, app => 'older');
+    $redis->kill9;
+    $redis->start;
+    my $at = Time::HiRes::time();
+    settled('older');
+    cmp_ok(Time::HiRes::time() - $at, '>=', 5, 'older: after their time');
+    is($node->stat('delivered') - $proofs, 40, 'older: the node has all once');
+    is($ledger->sum('older')->{recorded}, 40, 'older: as the ledger');
+    my ($again, $lost) = repeated();
+    cmp_ok($again, '>=', 40, 'older: all are repeated');
+    is($lost, 30, 'older: those after the file were lost');
+    ok($ledger->adds_up, 'older: the ledger adds up');
+    $node->set(relay_delay => 0);
+}
+
+# replaced by what its replica had got, without a restart
+
+{
+    my $replica = MeshRedis->start(port => 1);
+    my $proofs = $node->stat('delivered');
+    Time::HiRes::sleep(3.2);
+    $replica->command('REPLICAOF', '127.0.0.1', $redis->port);
+    ok($edge->wait_for(sub {
+        $replica->command('INFO', 'replication') =~ /master_link_status:up/
+    }), 'replica: it is one');
+    answered('replica', 10, app => 'replica');
+    settled('replica');
+    ok($edge->wait_for(sub {
+        my @n = map { $_->command('XINFO', 'STREAM', 'mesh:{a}:relays')->[9] }
+                    $redis, $replica;
+        $n[0] eq $n[1] }), 'replica: all of them');
+    $replica->command('REPLICAOF', 'NO', 'ONE');
+    $node->set(relay_delay => 300);
+    answered('replica, cut off', 20, app => 'replica');
+    $redis->command('REPLICAOF', '127.0.0.1', $replica->port);
+    ok($edge->wait_for(sub {
+        $redis->command('INFO', 'replication') =~ /master_link_status:up/
+    }), 'replica: the master follows it');
+    Time::HiRes::sleep(1.5);
+    $redis->command('REPLICAOF', 'NO', 'ONE');
+    ok($edge->wait_for(sub {
+        eval { $ledger->sum('replica')->{recorded} == 30 } }),
+       'replica: all are recorded again');
+    settled('replica');
+    is($node->stat('delivered') - $proofs, 30,
+       'replica: the node has all once');
+    my ($again, $lost) = repeated();
+    is($lost, 20, 'replica: those after the cut were lost');
+    is($redis->command('INFO', 'server') =~ /uptime_in_seconds:(\d+)/
+       && $1 >= 5, 1, 'replica: without a restart');
+    ok($ledger->adds_up, 'replica: the ledger adds up');
+    $node->set(relay_delay => 0);
+}
+
+# nothing is repeated after a restart that lost nothing of the last seconds
+
+{
+    my $n = $ledger->sum->{recorded};
+    Time::HiRes::sleep(3.2);
+    answered('late', 1);
+    settled('late');
+    Time::HiRes::sleep(6.5);
+    $redis->command('SAVE');
+    $redis->restart;
+    answered('late, after the restart', 10);
+    settled('late');
+    is($ledger->sum->{recorded}, $n + 11, 'late: each is recorded once');
+    is(scalar(() = $edge->logged('were repeated')), $seen,
+       'late: and none repeated');
+    ok($ledger->adds_up, 'late: the ledger adds up');
+}
+
+is($node->stat('twice'), 0, 'no proof was at the node twice at once');
+is_deeply([$edge->alarms], [], 'no alarms');
+
+done_testing;
