@@ -1,9 +1,14 @@
 
 /*
- * CPU time of the protocol core for one relay of a kilobyte and a half:
- * the crypto floor (one verification, one signature, the hashes), which no
- * relay can do without, and what decoding, validating and writing it cost.
- * The last line is for scripts: crypto_floor_us N.
+ * CPU time of the protocol core for a relay like those of relays.c: the
+ * crypto floor (one verification, one signature, the hashes), which no relay
+ * can do without, and what decoding, validating and writing it cost.
+ *
+ *     crypto RATE
+ *
+ * The floor is taken twice: without a pause, and RATE times a second, when
+ * the CPU has slept in between and its caches held other things.  The last
+ * two lines are for scripts: crypto_floor_us N, crypto_floor_paced_us N.
  */
 
 
@@ -19,13 +24,14 @@
 #include <time.h>
 
 
-#define BENCH_DATA    640
 #define BENCH_BODY    4096
 #define BENCH_ANSWER  100
 #define BENCH_ARENA   65536
 #define BENCH_AATS    64
+#define BENCH_SECOND  1000000000
 #define BENCH_NS      300000000.0    /* of each row */
 #define BENCH_BATCH   64
+#define BENCH_PACED   3              /* seconds of the floor at a rate */
 
 
 /* keys, a good relay in all its forms, and what the checks need */
@@ -63,6 +69,7 @@ static int bench_servicer(void *data, const unsigned char *public_key,
     const pocket_node_status_t **node);
 static int bench_chain(void *data, const pocket_str_t *id);
 static double bench_run(bench_t *b, const char *name, bench_pt run);
+static double bench_paced(bench_t *b, long rate);
 static double bench_now(void);
 static void bench_fail(const char *what);
 static void bench_verify(bench_t *b);
@@ -75,10 +82,18 @@ static void bench_validate(bench_t *b);
 
 
 int
-main(void)
+main(int argc, char **argv)
 {
+    long      rate;
     double    floor_us;
     bench_t  *b;
+
+    rate = (argc == 2) ? strtol(argv[1], NULL, 10) : 0;
+
+    if (rate <= 0 || rate > BENCH_SECOND) {
+        fprintf(stderr, "usage: crypto RATE\n");
+        return 2;
+    }
 
     b = calloc(1, sizeof(bench_t));
 
@@ -120,6 +135,7 @@ main(void)
     (void) bench_run(b, "validate, AAT known", bench_validate);
 
     printf("crypto_floor_us %.2f\n", floor_us);
+    printf("crypto_floor_paced_us %.2f\n", bench_paced(b, rate));
 
     pocket_hash_destroy(b->hash);
     free(b->checks.aats);
@@ -149,15 +165,12 @@ bench_relay(bench_t *b)
     char             aat[2 * POCKET_SIG_LEN + 1] = "";
     char             proof[2 * POCKET_SIG_LEN + 1] = "";
     size_t           round;
-    unsigned char    data[BENCH_DATA + 1], sig[POCKET_SIG_LEN];
+    unsigned char    sig[POCKET_SIG_LEN];
     pocket_error_t   err;
 
     bench_key(b->app, app);
     bench_key(b->client, client);
     bench_key(b->servicer, servicer);
-
-    memset(data, 'x', sizeof(data));
-    data[BENCH_DATA] = '\0';
 
     b->answer.data = b->data;
     b->answer.len = BENCH_ANSWER;
@@ -169,14 +182,15 @@ bench_relay(bench_t *b)
         b->body.data = (unsigned char *) b->text;
         b->body.len = (size_t) snprintf(b->text, BENCH_BODY,
             "{\"payload\":{\"data\":\"{\\\"jsonrpc\\\":\\\"2.0\\\","
-            "\\\"params\\\":[\\\"%s\\\"]}\",\"method\":\"POST\",\"path\":\"\","
+            "\\\"id\\\":1,\\\"method\\\":\\\"eth_blockNumber\\\","
+            "\\\"params\\\":[]}\",\"method\":\"POST\",\"path\":\"size/100\","
             "\"headers\":null},\"meta\":{\"block_height\":66},\"proof\":{"
             "\"request_hash\":\"%s\",\"entropy\":4711,"
             "\"session_block_height\":65,\"servicer_pub_key\":\"%s\","
             "\"blockchain\":\"0021\",\"aat\":{\"version\":\"0.0.1\","
             "\"app_pub_key\":\"%s\",\"client_pub_key\":\"%s\","
             "\"signature\":\"%s\"},\"signature\":\"%s\"}}",
-            (char *) data, hash, servicer, app, client, aat, proof);
+            hash, servicer, app, client, aat, proof);
 
         b->used = 0;
 
@@ -262,6 +276,37 @@ bench_run(bench_t *b, const char *name, bench_pt run)
     } while (ns < BENCH_NS);
 
     printf("%-22s %8.2f us\n", name, ns / 1000 / (double) n);
+
+    return ns / 1000 / (double) n;
+}
+
+
+/* all of the floor, as often as that a second; sleeping is not counted */
+
+static double
+bench_paced(bench_t *b, long rate)
+{
+    long             i, n;
+    double           start, ns;
+    struct timespec  pause;
+
+    n = rate * BENCH_PACED;
+    pause.tv_sec = BENCH_SECOND / rate / BENCH_SECOND;
+    pause.tv_nsec = BENCH_SECOND / rate % BENCH_SECOND;
+    ns = 0;
+
+    for (i = 0; i < n; i++) {
+        (void) nanosleep(&pause, NULL);
+
+        start = bench_now();
+
+        bench_verify(b);
+        bench_sign(b);
+        bench_hashes(b);
+        bench_answer(b);
+
+        ns += bench_now() - start;
+    }
 
     return ns / 1000 / (double) n;
 }
