@@ -185,6 +185,15 @@ mesh_http_url_t *mesh_http_url_parse(ngx_conf_t *cf, mesh_http_conf_t *conf,
 
 
 /*
+ * The same, of a server at this address: the host is for the Host header and
+ * for what a certificate must say, it is not looked up.  addr must stay.
+ */
+
+mesh_http_url_t *mesh_http_url_at(ngx_conf_t *cf, mesh_http_conf_t *conf,
+    ngx_str_t *text, ngx_addr_t *addr, const char **err);
+
+
+/*
  * For init_main_conf: gives the defaults, makes the TLS context if there is
  * an https URL.  Names go to the resolver, at each connect.  With resolver
  * NULL or without servers they are looked up here, as proxy_pass does; what

@@ -22,6 +22,8 @@ static ngx_int_t mesh_http_url_uri(mesh_http_url_t *url, ngx_str_t *uri,
     const char **err);
 static mesh_http_peer_t *mesh_http_peer(ngx_conf_t *cf,
     mesh_http_conf_t *conf, mesh_http_url_t *url, ngx_url_t *u);
+static mesh_http_peer_t *mesh_http_peer_new(ngx_conf_t *cf,
+    mesh_http_conf_t *conf, mesh_http_url_t *url, ngx_url_t *u);
 static ngx_int_t mesh_http_peer_names(ngx_conf_t *cf, mesh_http_peer_t *peer,
     ngx_url_t *u);
 static ngx_int_t mesh_http_conf_names(ngx_conf_t *cf, mesh_http_conf_t *conf,
@@ -81,6 +83,14 @@ mesh_http_url_t *
 mesh_http_url_parse(ngx_conf_t *cf, mesh_http_conf_t *conf, ngx_str_t *text,
     const char **err)
 {
+    return mesh_http_url_at(cf, conf, text, NULL, err);
+}
+
+
+mesh_http_url_t *
+mesh_http_url_at(ngx_conf_t *cf, mesh_http_conf_t *conf, ngx_str_t *text,
+    ngx_addr_t *addr, const char **err)
+{
     ngx_url_t         u;
     mesh_http_url_t  *url;
 
@@ -132,9 +142,17 @@ mesh_http_url_parse(ngx_conf_t *cf, mesh_http_conf_t *conf, ngx_str_t *text,
         return NULL;
     }
 
-    url->peer = mesh_http_peer(cf, conf, url, &u);
+    url->peer = addr ? mesh_http_peer_new(cf, conf, url, &u)
+                     : mesh_http_peer(cf, conf, url, &u);
+
     if (url->peer == NULL) {
         return NULL;
+    }
+
+    if (addr) {
+        url->peer->addrs = addr;
+        url->peer->naddrs = 1;
+        url->peer->given = 1;
     }
 
     return url;
@@ -238,7 +256,8 @@ mesh_http_peer(ngx_conf_t *cf, mesh_http_conf_t *conf, mesh_http_url_t *url,
     for (i = 0; i < conf->peers.nelts; i++) {
         peer = peers[i];
 
-        if (peer->ssl == url->ssl
+        if (!peer->given
+            && peer->ssl == url->ssl
             && peer->port == url->port
             && peer->local == (u->family == AF_UNIX)
             && peer->host.len == url->host.len
@@ -249,6 +268,16 @@ mesh_http_peer(ngx_conf_t *cf, mesh_http_conf_t *conf, mesh_http_url_t *url,
             return peer;
         }
     }
+
+    return mesh_http_peer_new(cf, conf, url, u);
+}
+
+
+static mesh_http_peer_t *
+mesh_http_peer_new(ngx_conf_t *cf, mesh_http_conf_t *conf,
+    mesh_http_url_t *url, ngx_url_t *u)
+{
+    mesh_http_peer_t   *peer, **peers;
 
     peer = ngx_pcalloc(cf->pool, sizeof(mesh_http_peer_t));
     if (peer == NULL) {

@@ -417,7 +417,9 @@ mesh_http_connected(mesh_http_exchange_t *ex)
 
     c = ex->conn->connection;
 
-    if (!ex->peer->local && ngx_tcp_nodelay(c) != NGX_OK) {
+    if (ex->addrs[ex->naddr].sockaddr->sa_family != AF_UNIX
+        && ngx_tcp_nodelay(c) != NGX_OK)
+    {
         mesh_http_finish(ex, MESH_HTTP_INTERNAL, "setsockopt() failed");
         return;
     }

@@ -41,6 +41,7 @@ struct mesh_http_peer_s {
     unsigned                     ssl:1;
     unsigned                     literal:1;  /* an address, not a name */
     unsigned                     local:1;    /* a unix socket */
+    unsigned                     given:1;    /* addrs, whatever the name is */
 
     ngx_queue_t                  idle;       /* most recent first */
 };
