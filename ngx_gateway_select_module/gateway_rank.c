@@ -142,7 +142,7 @@ const gateway_rank_conf_t  gateway_rank_defaults = {
  */
 
 static const double  gateway_rank_degraded[GATEWAY_PENALTIES] = {
-    0.05, 1e-3, 1e-9, 1e-9, 1e-9, 0.1
+    0.01, 1e-4, 1e-9, 1e-9, 1e-9, 0.05
 };
 
 
