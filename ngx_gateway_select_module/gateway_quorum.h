@@ -17,6 +17,10 @@
 #define GATEWAY_QUORUM_VOTERS     3
 #define GATEWAY_QUORUM_OPERATORS  2
 
+/* a height that no quorum has reached for so long gives way, ms */
+
+#define GATEWAY_QUORUM_PATIENCE   600000
+
 
 typedef enum {
     GATEWAY_VERDICT_NONE = 0,              /* inconclusive: nobody is blamed */
@@ -35,17 +39,24 @@ typedef struct {
     uint64_t             last_at;          /* when, ms */
     double               weight;           /* out: scaled, sums to 1 */
     gateway_verdict_e    verdict;          /* out */
+    uint32_t             order;            /* private from here */
+    uint64_t             key;
 } gateway_vote_t;
 
 
-/* What was agreed before, and what a witness says; zero what is unknown. */
+/*
+ * What was agreed before, and what a witness says; zero what is unknown.
+ * proven: a quorum, two operators or the witness hold the reference; one
+ * that is not follows a single node, and nobody is blamed by it.
+ */
 
 typedef struct {
-    uint64_t             reference;        /* height, never goes back */
-    uint64_t             reference_at;     /* ms */
+    uint64_t             reference;        /* height */
+    uint64_t             reference_at;     /* when it was reached, ms */
     uint64_t             witness;          /* height told by the witness */
     uint32_t             tolerance;        /* blocks */
     uint32_t             block_time;       /* ms, 0: not yet known */
+    uint32_t             proven;
 } gateway_height_ref_t;
 
 
@@ -55,22 +66,30 @@ uint32_t gateway_quorum_weigh(gateway_vote_t *votes, uint32_t n);
 
 
 /*
- * Identifiers: POCKET_OK when one holds the quorum (index of one of its
- * voters in *winner, verdicts set), POCKET_ERROR when none does: verdicts
- * are NONE.  reference, if not empty, is an identifier agreed before for
- * the same block: it decides where fewer than three vote.
+ * Identifiers: POCKET_OK when one holds the quorum (a slice of a vote in
+ * *agreed, verdicts set), POCKET_ERROR when none does: verdicts are NONE.
+ * reference, if not empty, is the identifier agreed before for the same
+ * block: it decides where fewer than three vote, or of one operator only,
+ * and *agreed is then the reference itself.
  */
 
 int gateway_quorum_identifier(gateway_vote_t *votes, uint32_t n,
-    const pocket_str_t *reference, uint32_t *winner);
+    const pocket_str_t *reference, pocket_str_t *agreed);
 
 
 /*
- * Heights: weighted median and MAD with three voters of two operators; with
- * two the higher counts if its growth since it was last told fits the block
- * time; with one its own progress and the witness.  Advances *ref
- * (monotonic; a single step is bounded by what the block time allows) and
- * sets the verdicts.  POCKET_ERROR: inconclusive.
+ * Heights.  With three voters of two operators: the weighted median, if 2/3
+ * of the weight and two operators are within the tolerance of it; who is
+ * above by more than twice the tolerance and by far more than the median
+ * deviation is AHEAD.  With two the higher counts if its growth since it was
+ * last told fits the block time; with one its own progress.  Where this
+ * proves nothing, the witness decides.  Whoever is behind a proven reference
+ * is BEHIND, whatever the others say.
+ *
+ * POCKET_OK: *ref was advanced or confirmed.  It never goes back, but for a
+ * quorum that has not reached it for GATEWAY_QUORUM_PATIENCE, and one that
+ * was not proven; a step is bounded by what the block time allows.
+ * POCKET_ERROR: inconclusive, *ref is as it was.
  */
 
 int gateway_quorum_height(gateway_vote_t *votes, uint32_t n,
