@@ -6,6 +6,8 @@
 
 #include "ngx_gateway_select.h"
 #include "ngx_gateway_select_conf.h"
+#include "ngx_gateway_select_leader.h"
+#include "ngx_gateway_select_pick.h"
 #include "mesh_keyfile.h"
 
 
@@ -148,7 +150,13 @@ ngx_gateway_select_init_process(ngx_cycle_t *cycle)
 
     mesh_secret_relock(cycle->pool, cycle->log);
 
-    return mesh_http_start(cycle, gmcf->http);
+    if (mesh_http_start(cycle, gmcf->http) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_gateway_select_pick_init(gmcf);
+
+    return ngx_gateway_select_leader_init(cycle, gmcf);
 }
 
 
@@ -165,7 +173,11 @@ ngx_gateway_select_exit_process(ngx_cycle_t *cycle)
 
     gmcf = ngx_gateway_select_main_conf(cycle);
 
-    if (gmcf) {
-        mesh_http_stop(gmcf->http);
+    if (gmcf == NULL) {
+        return;
     }
+
+    ngx_gateway_select_leader_exit(gmcf);
+    ngx_gateway_select_pick_exit(gmcf);
+    mesh_http_stop(gmcf->http);
 }

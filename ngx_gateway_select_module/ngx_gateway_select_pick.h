@@ -53,6 +53,7 @@ typedef struct {
     ngx_atomic_uint_t              session_generation;
     ngx_msec_t                     begun;
     unsigned                       counted:1;  /* in-flight */
+    unsigned                       overdue:1;  /* told: it ends LATE */
 } ngx_gateway_select_pick_t;
 
 

@@ -34,6 +34,10 @@
 #define NGX_GATEWAY_SELECT_KEY_MAX      255    /* public key hex, or server */
 #define NGX_GATEWAY_SELECT_URL_MAX      511
 
+/* an operator that is a node of its own: with the slot, of one chain */
+
+#define NGX_GATEWAY_SELECT_OWN          0x80000000
+
 /* no session: a plain server */
 
 #define NGX_GATEWAY_SELECT_NO_SESSION   ((uint32_t) -1)
@@ -75,6 +79,7 @@ typedef struct {
     uint64_t                       picked;     /* total */
     uint64_t                       seen_at;    /* ms, wall: a candidate */
     uint64_t                       revision;   /* of Redis, last merged */
+    uint32_t                       slot;       /* its own place */
     uint32_t                       operator;   /* in sh->operators */
     uint32_t                       flags;      /* CORDONED, DRAINED */
     uint32_t                       degraded;
@@ -146,6 +151,7 @@ typedef struct ngx_gateway_select_sh_s  ngx_gateway_select_sh_t;
 struct ngx_gateway_select_chain_sh_s {
     ngx_gateway_select_sh_t       *sh;
     ngx_uint_t                     index;
+    ngx_atomic_uint_t              generation; /* last that listed it */
     uint32_t                       hash;
     u_char                         name_len;
     u_char                         name[NGX_GATEWAY_SELECT_KEY_MAX];
@@ -163,6 +169,7 @@ struct ngx_gateway_select_chain_sh_s {
     ngx_msec_t                     full_at;    /* it found none */
 
     gateway_height_ref_t           height;
+    double                         typical;    /* latency, of the ranking */
     ngx_gateway_select_session_t  *sessions;   /* SESSIONS, or NULL */
     uint64_t                       revision;   /* of Redis, last seen */
 };
@@ -214,6 +221,7 @@ typedef struct {
     ngx_gateway_select_sh_t         *sh;
     ngx_slab_pool_t                 *shpool;
     ngx_gateway_select_main_conf_t  *gmcf;
+    ngx_cycle_t                     *cycle;
     ngx_atomic_uint_t                generation;
 } ngx_gateway_select_zone_t;
 
@@ -232,10 +240,29 @@ typedef struct {
           ->generations[(i) % NGX_GATEWAY_SELECT_CHUNK])
 
 
+/* the counter of a node in a row, see ngx_gateway_select_chunk_t */
+
+#define ngx_gateway_select_counter(chain, i, row)                             \
+    ((chain)->chunks[(i) / NGX_GATEWAY_SELECT_CHUNK]                          \
+          ->inflight[(row) * NGX_GATEWAY_SELECT_CHUNK                         \
+                     + (i) % NGX_GATEWAY_SELECT_CHUNK])
+
+
+/*
+ * What readers without a lock need between two loads; ngx_memory_barrier()
+ * is a full one, which costs more than all the rest of a pick.
+ */
+
+#define ngx_gateway_select_load(value)                                        \
+    __atomic_load_n(value, __ATOMIC_ACQUIRE)
+#define ngx_gateway_select_read_barrier()                                     \
+    __atomic_thread_fence(__ATOMIC_ACQUIRE)
+
+
 /* Wall clock in ms: what records are kept by. */
 
 #define ngx_gateway_select_now()                                              \
-    ((uint64_t) ngx_time() * 1000 + ngx_timeofday()->msec)
+    ((uint64_t) ngx_cached_time->sec * 1000 + ngx_cached_time->msec)
 
 
 /*
@@ -272,9 +299,15 @@ ngx_int_t ngx_gateway_select_zone_node(ngx_gateway_select_main_conf_t *gmcf,
 ngx_int_t ngx_gateway_select_zone_find(ngx_gateway_select_main_conf_t *gmcf,
     ngx_gateway_select_chain_sh_t *chain, ngx_str_t *key);
 
-/* The name of an operator's number, of shared memory; it stays. */
+/*
+ * The name of a node's operator, of shared memory; its own key where it is an
+ * operator of its own.
+ */
 ngx_str_t *ngx_gateway_select_zone_operator(
-    ngx_gateway_select_main_conf_t *gmcf, uint32_t operator);
+    ngx_gateway_select_main_conf_t *gmcf, ngx_gateway_select_node_t *node);
+
+/* Names of operators, for a new zone. */
+ngx_int_t ngx_gateway_select_operators_create(ngx_gateway_select_zone_t *zone);
 
 /*
  * Memory of the zone with the lock held; a lack of it is kept for _warn(),

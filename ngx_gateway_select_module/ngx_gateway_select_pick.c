@@ -1,0 +1,803 @@
+
+/*
+ * Picking a node, and counting what is in flight and how it ends.
+ */
+
+
+#include "ngx_gateway_select_pick.h"
+
+#include <sys/random.h>
+
+
+/* how often a table is read again that was written meanwhile */
+
+#define NGX_GATEWAY_SELECT_READS    8
+
+/* draws until all of a table is looked at, where some nodes are not wanted */
+
+#define NGX_GATEWAY_SELECT_DRAWS    16
+
+#define NGX_GATEWAY_SELECT_NO_ROW   ((uint32_t) -1)
+
+
+/* how far an entry is from what is wanted: sums, the least is the best */
+
+#define NGX_GATEWAY_SELECT_WANTED   0
+#define NGX_GATEWAY_SELECT_OPERATED 1          /* by an operator tried */
+#define NGX_GATEWAY_SELECT_LOW      2          /* below the height wanted */
+#define NGX_GATEWAY_SELECT_SPENT    4          /* from here on: never */
+#define NGX_GATEWAY_SELECT_BEEN     5
+
+
+/* a table as it is read: one of the halves at one generation */
+
+typedef struct {
+    ngx_gateway_select_chain_sh_t  *chain;
+    ngx_gateway_select_half_t      *half;
+    ngx_gateway_select_tried_t     *tried;
+    ngx_atomic_uint_t               generation;
+    gateway_entry_t                *entries;
+    uint32_t                        n;
+} ngx_gateway_select_view_t;
+
+
+static ngx_int_t ngx_gateway_select_view(ngx_gateway_select_view_t *view,
+    ngx_gateway_select_chain_sh_t *chain);
+static ngx_inline ngx_uint_t ngx_gateway_select_view_changed(
+    ngx_gateway_select_view_t *view);
+static ngx_inline ngx_int_t ngx_gateway_select_draw(
+    ngx_gateway_select_view_t *view, gateway_entry_t *entry);
+static ngx_inline void ngx_gateway_select_better(
+    ngx_gateway_select_chain_sh_t *chain, gateway_entry_t *best,
+    gateway_entry_t *other);
+static ngx_gateway_select_reason_e ngx_gateway_select_pick_any(
+    ngx_gateway_select_view_t *view, gateway_entry_t *entry);
+static ngx_gateway_select_reason_e ngx_gateway_select_pick_wanted(
+    ngx_gateway_select_view_t *view, gateway_entry_t *entry);
+static ngx_gateway_select_reason_e ngx_gateway_select_pick_scan(
+    ngx_gateway_select_view_t *view, gateway_entry_t *entry);
+static ngx_uint_t ngx_gateway_select_far(ngx_gateway_select_view_t *view,
+    gateway_entry_t *entry);
+static ngx_uint_t ngx_gateway_select_spent(
+    ngx_gateway_select_chain_sh_t *chain, gateway_entry_t *entry);
+static ngx_int_t ngx_gateway_select_take(ngx_gateway_select_pick_t *pick,
+    ngx_gateway_select_chain_sh_t *chain, gateway_entry_t *entry);
+static ngx_inline ngx_uint_t ngx_gateway_select_same(
+    ngx_gateway_select_pick_t *pick);
+static ngx_inline void ngx_gateway_select_raise(ngx_atomic_t *value,
+    ngx_atomic_uint_t n);
+static ngx_inline uint64_t ngx_gateway_select_random(void);
+static ngx_inline double ngx_gateway_select_random_part(void);
+static void ngx_gateway_select_row_clear(ngx_gateway_select_sh_t *sh,
+    ngx_uint_t row);
+static void ngx_gateway_select_row_list(ngx_gateway_select_sh_t *sh);
+
+
+ngx_str_t  ngx_gateway_select_reasons[NGX_GATEWAY_SELECT_REASONS] = {
+    ngx_string("found"),
+    ngx_string("unknown_chain"),
+    ngx_string("no_nodes"),
+    ngx_string("no_session"),
+    ngx_string("excluded"),
+    ngx_string("tried")
+};
+
+
+/* of the worker: its row of counters, and the state of its random numbers */
+
+static uint32_t  ngx_gateway_select_row = NGX_GATEWAY_SELECT_NO_ROW;
+static uint64_t  ngx_gateway_select_seed;
+
+
+ngx_gateway_select_reason_e
+ngx_gateway_select_pick(ngx_gateway_select_chain_sh_t *chain,
+    ngx_gateway_select_tried_t *tried, ngx_gateway_select_pick_t *pick)
+{
+    ngx_uint_t                   reads;
+    gateway_entry_t              entry;
+    ngx_gateway_select_view_t    view;
+    ngx_gateway_select_reason_e  reason;
+
+    if (chain == NULL) {
+        return NGX_GATEWAY_SELECT_UNKNOWN_CHAIN;
+    }
+
+    view.tried = tried;
+
+    for (reads = 0; reads < NGX_GATEWAY_SELECT_READS; reads++) {
+
+        if (ngx_gateway_select_view(&view, chain) != NGX_OK) {
+            continue;
+        }
+
+        if (view.n == 0) {
+            reason = (ngx_gateway_select_reason_e) chain->empty;
+
+        } else if (tried && (tried->n || tried->min_height)) {
+            reason = ngx_gateway_select_pick_wanted(&view, &entry);
+
+        } else {
+            reason = ngx_gateway_select_pick_any(&view, &entry);
+        }
+
+        if (ngx_gateway_select_view_changed(&view)) {
+            continue;
+        }
+
+        if (reason != NGX_GATEWAY_SELECT_FOUND
+            || ngx_gateway_select_take(pick, chain, &entry) == NGX_OK)
+        {
+            return reason;
+        }
+    }
+
+    /*
+     * Each time, the table was written twice while it was read: this process
+     * has not run for as long.
+     */
+
+    return NGX_GATEWAY_SELECT_NO_NODES;
+}
+
+
+/* NGX_AGAIN: it is being written; the other one is in force by now. */
+
+static ngx_int_t
+ngx_gateway_select_view(ngx_gateway_select_view_t *view,
+    ngx_gateway_select_chain_sh_t *chain)
+{
+    ngx_gateway_select_half_t  *half;
+
+    half = &chain->halves[ngx_gateway_select_load(&chain->current) & 1];
+
+    view->chain = chain;
+    view->half = half;
+    view->generation = ngx_gateway_select_load(&half->generation);
+    view->entries = half->entries;
+    view->n = half->nentries;
+
+    /* n is never too much for the memory of entries: they belong together */
+
+    if (view->generation & 1 || ngx_gateway_select_view_changed(view)) {
+        return NGX_AGAIN;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_inline ngx_uint_t
+ngx_gateway_select_view_changed(ngx_gateway_select_view_t *view)
+{
+    ngx_gateway_select_read_barrier();
+
+    return view->half->generation != view->generation;
+}
+
+
+/*
+ * Copies the entry: it may be written while it is read, which is found out
+ * afterwards; until then all of it is only kept inside its bounds.
+ */
+
+static ngx_inline ngx_int_t
+ngx_gateway_select_draw(ngx_gateway_select_view_t *view,
+    gateway_entry_t *entry)
+{
+    uint32_t  i;
+
+    i = gateway_rank_draw(view->entries, view->n,
+                          ngx_gateway_select_random());
+    if (i >= view->n) {
+        return NGX_AGAIN;
+    }
+
+    *entry = view->entries[i];
+
+    return (entry->node < view->chain->nnodes) ? NGX_OK : NGX_AGAIN;
+}
+
+
+/* Leaves the better of the two in best. */
+
+static ngx_inline void
+ngx_gateway_select_better(ngx_gateway_select_chain_sh_t *chain,
+    gateway_entry_t *best, gateway_entry_t *other)
+{
+    uint32_t  a, b;
+
+    if (best->node == other->node) {
+        return;
+    }
+
+    a = ngx_gateway_select_inflight(chain, best->node) + 1;
+    b = ngx_gateway_select_inflight(chain, other->node) + 1;
+
+    if (other->latency * (float) b < best->latency * (float) a) {
+        *best = *other;
+    }
+}
+
+
+static ngx_gateway_select_reason_e
+ngx_gateway_select_pick_any(ngx_gateway_select_view_t *view,
+    gateway_entry_t *entry)
+{
+    gateway_entry_t  other;
+
+    if (ngx_gateway_select_draw(view, entry) != NGX_OK
+        || ngx_gateway_select_draw(view, &other) != NGX_OK
+        || (entry->session != NGX_GATEWAY_SELECT_NO_SESSION
+            && ngx_gateway_select_spent(view->chain, entry))
+        || (other.session != NGX_GATEWAY_SELECT_NO_SESSION
+            && ngx_gateway_select_spent(view->chain, &other)))
+    {
+        return ngx_gateway_select_pick_wanted(view, entry);
+    }
+
+    ngx_gateway_select_better(view->chain, entry, &other);
+
+    return NGX_GATEWAY_SELECT_FOUND;
+}
+
+
+/* The better of two that are wanted, of a bounded number of draws. */
+
+static ngx_gateway_select_reason_e
+ngx_gateway_select_pick_wanted(ngx_gateway_select_view_t *view,
+    gateway_entry_t *entry)
+{
+    ngx_uint_t       i, found;
+    gateway_entry_t  other;
+
+    found = 0;
+
+    for (i = 0; i < NGX_GATEWAY_SELECT_DRAWS; i++) {
+
+        if (ngx_gateway_select_draw(view, &other) != NGX_OK
+            || ngx_gateway_select_far(view, &other)
+               != NGX_GATEWAY_SELECT_WANTED)
+        {
+            continue;
+        }
+
+        if (found) {
+            ngx_gateway_select_better(view->chain, entry, &other);
+            return NGX_GATEWAY_SELECT_FOUND;
+        }
+
+        *entry = other;
+        found = 1;
+    }
+
+    return found ? NGX_GATEWAY_SELECT_FOUND
+                 : ngx_gateway_select_pick_scan(view, entry);
+}
+
+
+/* The least far of all, by weight where there are several. */
+
+static ngx_gateway_select_reason_e
+ngx_gateway_select_pick_scan(ngx_gateway_select_view_t *view,
+    gateway_entry_t *entry)
+{
+    double                      sum, draw;
+    uint32_t                    i;
+    ngx_uint_t                  far, least, spent;
+    gateway_entry_t             other;
+    ngx_gateway_select_node_t  *node;
+
+    sum = 0;
+    spent = 0;
+    least = NGX_GATEWAY_SELECT_SPENT;
+
+    for (i = 0; i < view->n; i++) {
+
+        other = view->entries[i];
+
+        if (other.node >= view->chain->nnodes) {
+            continue;
+        }
+
+        far = ngx_gateway_select_far(view, &other);
+
+        if (far == NGX_GATEWAY_SELECT_SPENT) {
+            spent = 1;
+        }
+
+        if (far >= NGX_GATEWAY_SELECT_SPENT || far > least) {
+            continue;
+        }
+
+        if (far < least) {
+            least = far;
+            sum = 0;
+        }
+
+        node = ngx_gateway_select_node(view->chain, other.node);
+        draw = ngx_max(node->draw, 0);
+
+        sum += draw;
+
+        if (sum == draw || ngx_gateway_select_random_part() * sum < draw) {
+            *entry = other;
+        }
+    }
+
+    if (least < NGX_GATEWAY_SELECT_SPENT) {
+        return NGX_GATEWAY_SELECT_FOUND;
+    }
+
+    return spent ? NGX_GATEWAY_SELECT_EXCLUDED : NGX_GATEWAY_SELECT_TRIED;
+}
+
+
+static ngx_uint_t
+ngx_gateway_select_far(ngx_gateway_select_view_t *view,
+    gateway_entry_t *entry)
+{
+    ngx_uint_t                   i, far;
+    ngx_gateway_select_node_t   *node;
+    ngx_gateway_select_tried_t  *tried;
+
+    tried = view->tried;
+    far = NGX_GATEWAY_SELECT_WANTED;
+
+    if (tried) {
+        node = ngx_gateway_select_node(view->chain, entry->node);
+
+        for (i = 0; i < tried->n; i++) {
+            if (tried->nodes[i] == entry->node) {
+                return NGX_GATEWAY_SELECT_BEEN;
+            }
+
+            if (tried->operators[i] == node->operator) {
+                far = NGX_GATEWAY_SELECT_OPERATED;
+            }
+        }
+
+        if (node->record.height < tried->min_height
+            && node->fresh.height < tried->min_height)
+        {
+            far += NGX_GATEWAY_SELECT_LOW;
+        }
+    }
+
+    if (entry->session != NGX_GATEWAY_SELECT_NO_SESSION
+        && ngx_gateway_select_spent(view->chain, entry))
+    {
+        return NGX_GATEWAY_SELECT_SPENT;
+    }
+
+    return far;
+}
+
+
+/* Is the allowance used up, or the session over, since the table was made? */
+
+static ngx_uint_t
+ngx_gateway_select_spent(ngx_gateway_select_chain_sh_t *chain,
+    gateway_entry_t *entry)
+{
+    uint32_t                       i, place;
+    ngx_gateway_select_session_t  *session;
+
+    i = ngx_gateway_select_seat_session(entry->session);
+    place = ngx_gateway_select_seat_place(entry->session);
+
+    if (i >= NGX_GATEWAY_SELECT_SESSIONS
+        || place >= NGX_GATEWAY_SELECT_SESSION_NODES
+        || chain->sessions == NULL)
+    {
+        return 1;
+    }
+
+    session = &chain->sessions[i];
+
+    return session->generation & 1
+           || session->nodes[place] != entry->node
+           || session->refused & ((uint64_t) 1 << place)
+           || session->used[place] >= session->allowance;
+}
+
+
+/* NGX_AGAIN: the slot is being given to another node. */
+
+static ngx_int_t
+ngx_gateway_select_take(ngx_gateway_select_pick_t *pick,
+    ngx_gateway_select_chain_sh_t *chain, gateway_entry_t *entry)
+{
+    pick->chain = chain;
+    pick->node = entry->node;
+    pick->session = NGX_GATEWAY_SELECT_NO_SESSION;
+    pick->place = 0;
+    pick->generation = ngx_gateway_select_generation(chain, entry->node);
+    pick->session_generation = 0;
+    pick->begun = 0;
+    pick->counted = 0;
+    pick->overdue = 0;
+
+    if (entry->session != NGX_GATEWAY_SELECT_NO_SESSION) {
+        pick->session = ngx_gateway_select_seat_session(entry->session);
+        pick->place = ngx_gateway_select_seat_place(entry->session);
+        pick->session_generation = chain->sessions[pick->session].generation;
+    }
+
+    return (pick->generation & 1) ? NGX_AGAIN : NGX_OK;
+}
+
+
+void
+ngx_gateway_select_pick_node(ngx_gateway_select_chain_sh_t *chain,
+    uint32_t node, uint32_t session, ngx_gateway_select_pick_t *pick)
+{
+    uint32_t                       place;
+    gateway_entry_t                entry;
+    ngx_gateway_select_session_t  *s;
+
+    entry.node = node;
+    entry.session = NGX_GATEWAY_SELECT_NO_SESSION;
+
+    if (session < NGX_GATEWAY_SELECT_SESSIONS && chain->sessions) {
+
+        s = &chain->sessions[session];
+
+        for (place = 0; place < NGX_GATEWAY_SELECT_SESSION_NODES; place++) {
+
+            if (place < s->nnodes && s->nodes[place] == node) {
+                entry.session = ngx_gateway_select_seat(session, place);
+                break;
+            }
+        }
+    }
+
+    (void) ngx_gateway_select_take(pick, chain, &entry);
+}
+
+
+void
+ngx_gateway_select_begin(ngx_gateway_select_pick_t *pick)
+{
+    ngx_gateway_select_node_t     *node;
+    ngx_gateway_select_session_t  *session;
+
+    pick->begun = ngx_current_msec;
+
+    if (ngx_gateway_select_row != NGX_GATEWAY_SELECT_NO_ROW) {
+        ngx_gateway_select_counter(pick->chain, pick->node,
+                                   ngx_gateway_select_row)++;
+        pick->counted = 1;
+    }
+
+    if (ngx_gateway_select_same(pick)) {
+        node = ngx_gateway_select_node(pick->chain, pick->node);
+        (void) ngx_atomic_fetch_add(&node->fresh.picked, 1);
+    }
+
+    if (pick->session == NGX_GATEWAY_SELECT_NO_SESSION) {
+        return;
+    }
+
+    session = &pick->chain->sessions[pick->session];
+
+    if (session->generation == pick->session_generation) {
+        (void) ngx_atomic_fetch_add(&session->used[pick->place], 1);
+    }
+}
+
+
+void
+ngx_gateway_select_end(ngx_gateway_select_pick_t *pick, gateway_try_e how,
+    ngx_msec_t latency)
+{
+    ngx_gateway_select_node_t   *node;
+    ngx_gateway_select_fresh_t  *fresh;
+
+    /* a row that was given back is not ours to write */
+
+    if (pick->counted
+        && ngx_gateway_select_row != NGX_GATEWAY_SELECT_NO_ROW)
+    {
+        ngx_gateway_select_counter(pick->chain, pick->node,
+                                   ngx_gateway_select_row)--;
+        pick->counted = 0;
+    }
+
+    if (!ngx_gateway_select_same(pick)) {
+        return;
+    }
+
+    if (pick->overdue) {
+        how = GATEWAY_TRY_LATE;
+    }
+
+    node = ngx_gateway_select_node(pick->chain, pick->node);
+    fresh = &node->fresh;
+
+    if (gateway_latency_counts(how, latency, node->factors.latency)) {
+        (void) ngx_atomic_fetch_add(
+                           &fresh->latency[gateway_latency_bucket(latency)], 1);
+        (void) ngx_atomic_fetch_add(&fresh->latency_sum, latency);
+    }
+
+    (void) ngx_atomic_fetch_add(&fresh->tries[how], 1);
+}
+
+
+void
+ngx_gateway_select_overdue(ngx_gateway_select_pick_t *pick)
+{
+    ngx_gateway_select_node_t  *node;
+
+    if (pick->overdue || !ngx_gateway_select_same(pick)) {
+        return;
+    }
+
+    pick->overdue = 1;
+
+    node = ngx_gateway_select_node(pick->chain, pick->node);
+
+    (void) ngx_atomic_fetch_add(&node->fresh.tries[GATEWAY_TRY_OVERDUE], 1);
+}
+
+
+void
+ngx_gateway_select_pace(ngx_gateway_select_pick_t *pick, ngx_msec_t delay)
+{
+    ngx_gateway_select_node_t  *node;
+
+    if (!ngx_gateway_select_same(pick)) {
+        return;
+    }
+
+    node = ngx_gateway_select_node(pick->chain, pick->node);
+
+    ngx_gateway_select_raise(&node->fresh.paced,
+                             ngx_gateway_select_now() + delay);
+}
+
+
+void
+ngx_gateway_select_height(ngx_gateway_select_pick_t *pick, uint64_t height)
+{
+    ngx_gateway_select_node_t  *node;
+
+    if (!ngx_gateway_select_same(pick)) {
+        return;
+    }
+
+    node = ngx_gateway_select_node(pick->chain, pick->node);
+
+    ngx_gateway_select_raise(&node->fresh.height, height);
+
+    if (node->fresh.height == height) {
+        node->fresh.height_at = ngx_gateway_select_now();
+    }
+}
+
+
+/* Is the slot still that node's? */
+
+static ngx_inline ngx_uint_t
+ngx_gateway_select_same(ngx_gateway_select_pick_t *pick)
+{
+    return ngx_gateway_select_generation(pick->chain, pick->node)
+           == pick->generation;
+}
+
+
+static ngx_inline void
+ngx_gateway_select_raise(ngx_atomic_t *value, ngx_atomic_uint_t n)
+{
+    ngx_atomic_uint_t  old;
+
+    do {
+        old = *value;
+
+    } while (old < n && !ngx_atomic_cmp_set(value, old, n));
+}
+
+
+void
+ngx_gateway_select_tried_add(ngx_gateway_select_tried_t *tried,
+    ngx_gateway_select_pick_t *pick)
+{
+    ngx_gateway_select_node_t  *node;
+
+    if (tried->n == NGX_GATEWAY_SELECT_TRIED_MAX) {
+        return;
+    }
+
+    node = ngx_gateway_select_node(pick->chain, pick->node);
+
+    tried->nodes[tried->n] = pick->node;
+    tried->operators[tried->n] = node->operator;
+    tried->n++;
+}
+
+
+uint32_t
+ngx_gateway_select_inflight(ngx_gateway_select_chain_sh_t *chain,
+    uint32_t node)
+{
+    uint32_t                  n;
+    ngx_uint_t                i, nused;
+    ngx_gateway_select_sh_t  *sh;
+
+    sh = chain->sh;
+    nused = sh->nused;
+    n = 0;
+
+    /* the list may change meanwhile, its numbers are always those of rows */
+
+    for (i = 0; i < nused; i++) {
+        n += ngx_gateway_select_counter(chain, node, sh->used[i]);
+    }
+
+    return n;
+}
+
+
+/* splitmix64: one multiplication more than xorshift, and no weak low bits */
+
+static ngx_inline uint64_t
+ngx_gateway_select_random(void)
+{
+    uint64_t  n;
+
+    n = (ngx_gateway_select_seed += 0x9e3779b97f4a7c15);
+    n = (n ^ (n >> 30)) * 0xbf58476d1ce4e5b9;
+    n = (n ^ (n >> 27)) * 0x94d049bb133111eb;
+
+    return n ^ (n >> 31);
+}
+
+
+/* 0 to 1, without 1 */
+
+static ngx_inline double
+ngx_gateway_select_random_part(void)
+{
+    return (double) (ngx_gateway_select_random() >> 11)
+           / (double) ((uint64_t) 1 << 53);
+}
+
+
+void
+ngx_gateway_select_pick_init(ngx_gateway_select_main_conf_t *gmcf)
+{
+    ngx_uint_t                  i, row;
+    ngx_gateway_select_sh_t    *sh;
+    ngx_gateway_select_row_t   *rows;
+    ngx_gateway_select_zone_t  *zone;
+
+    zone = ngx_gateway_select_zone(gmcf);
+    sh = zone->sh;
+    rows = sh->rows;
+    row = sh->nrows;
+
+    if (getrandom(&ngx_gateway_select_seed, sizeof(uint64_t), GRND_NONBLOCK)
+        != sizeof(uint64_t))
+    {
+        ngx_gateway_select_seed = (uint64_t) ngx_random() << 32
+                                  ^ (uint64_t) ngx_random() ^ ngx_pid;
+    }
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    for (i = 0; i < sh->nrows; i++) {
+
+        if (rows[i].pid == 0) {
+            row = ngx_min(row, i);
+
+        } else if (rows[i].worker == ngx_worker
+                   && rows[i].generation == zone->generation)
+        {
+            row = i;
+            break;
+        }
+    }
+
+    if (row < sh->nrows) {
+        rows[row].pid = ngx_pid;
+        rows[row].worker = ngx_worker;
+        rows[row].generation = zone->generation;
+
+        ngx_gateway_select_row_clear(sh, row);
+        ngx_gateway_select_row_list(sh);
+    }
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    ngx_gateway_select_row = (row < sh->nrows) ? (uint32_t) row
+                                               : NGX_GATEWAY_SELECT_NO_ROW;
+}
+
+
+void
+ngx_gateway_select_pick_exit(ngx_gateway_select_main_conf_t *gmcf)
+{
+    ngx_gateway_select_zone_t  *zone;
+
+    if (ngx_gateway_select_row == NGX_GATEWAY_SELECT_NO_ROW) {
+        return;
+    }
+
+    zone = ngx_gateway_select_zone(gmcf);
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    zone->sh->rows[ngx_gateway_select_row].pid = 0;
+    ngx_gateway_select_row_list(zone->sh);
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    ngx_gateway_select_row = NGX_GATEWAY_SELECT_NO_ROW;
+}
+
+
+/* A worker of an older configuration that was killed has no successor. */
+
+void
+ngx_gateway_select_pick_sweep(ngx_gateway_select_main_conf_t *gmcf)
+{
+    ngx_uint_t                  i;
+    ngx_gateway_select_row_t   *rows;
+    ngx_gateway_select_zone_t  *zone;
+
+    zone = ngx_gateway_select_zone(gmcf);
+    rows = zone->sh->rows;
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    for (i = 0; i < zone->sh->nrows; i++) {
+
+        if (rows[i].pid
+            && rows[i].pid != ngx_pid
+            && kill(rows[i].pid, 0) == -1 && ngx_errno == NGX_ESRCH)
+        {
+            rows[i].pid = 0;
+            ngx_gateway_select_row_list(zone->sh);
+        }
+    }
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+}
+
+
+/* The lock is held. */
+
+static void
+ngx_gateway_select_row_clear(ngx_gateway_select_sh_t *sh, ngx_uint_t row)
+{
+    ngx_uint_t                      i, n;
+    ngx_gateway_select_chain_sh_t  *chain;
+
+    for (i = 0; i < sh->nchains; i++) {
+
+        chain = sh->chains[i];
+
+        for (n = 0; n < chain->nnodes; n++) {
+            ngx_gateway_select_counter(chain, n, row) = 0;
+        }
+    }
+}
+
+
+/* Rows that are added up.  The lock is held. */
+
+static void
+ngx_gateway_select_row_list(ngx_gateway_select_sh_t *sh)
+{
+    ngx_uint_t  i, n;
+
+    n = 0;
+
+    for (i = 0; i < sh->nrows; i++) {
+        if (sh->rows[i].pid) {
+            sh->used[n++] = (uint16_t) i;
+        }
+    }
+
+    sh->nused = n;
+}

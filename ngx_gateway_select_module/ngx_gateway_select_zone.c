@@ -1,0 +1,432 @@
+
+/*
+ * The shared zone: its life over reloads, its memory, its chains.
+ */
+
+
+#include "ngx_gateway_select_pick.h"
+#include "ngx_gateway_select_rank.h"
+
+
+#define NGX_GATEWAY_SELECT_ZONE_SUFFIX  ":gateway"
+#define NGX_GATEWAY_SELECT_WARN_EVERY   60000
+
+
+static ngx_int_t ngx_gateway_select_zone_init(ngx_shm_zone_t *shm_zone,
+    void *data);
+static ngx_int_t ngx_gateway_select_zone_create(ngx_shm_zone_t *shm_zone);
+static ngx_uint_t ngx_gateway_select_zone_rows(
+    ngx_gateway_select_zone_t *zone);
+static ngx_int_t ngx_gateway_select_zone_join(ngx_shm_zone_t *shm_zone);
+static ngx_uint_t ngx_gateway_select_zone_servers(
+    ngx_gateway_select_zone_t *zone, ngx_gateway_select_chain_t *chain);
+static ngx_gateway_select_chain_sh_t *ngx_gateway_select_zone_lookup(
+    ngx_gateway_select_sh_t *sh, ngx_str_t *name, uint32_t hash);
+static ngx_gateway_select_chain_sh_t *ngx_gateway_select_zone_chain_new(
+    ngx_gateway_select_zone_t *zone, ngx_str_t *name, uint32_t hash);
+
+
+ngx_int_t
+ngx_gateway_select_zone_add(ngx_conf_t *cf,
+    ngx_gateway_select_main_conf_t *gmcf)
+{
+    u_char                     *p;
+    ngx_str_t                   name;
+    ngx_gateway_select_zone_t  *zone;
+
+    zone = ngx_pcalloc(cf->pool, sizeof(ngx_gateway_select_zone_t));
+    if (zone == NULL) {
+        return NGX_ERROR;
+    }
+
+    zone->gmcf = gmcf;
+    zone->cycle = cf->cycle;
+
+    /* each module has a zone of its own: two tags do not share a name */
+
+    name.len = gmcf->mesh.zone_name.len
+               + sizeof(NGX_GATEWAY_SELECT_ZONE_SUFFIX) - 1;
+
+    name.data = ngx_pnalloc(cf->pool, name.len);
+    if (name.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(name.data, gmcf->mesh.zone_name.data,
+                   gmcf->mesh.zone_name.len);
+    ngx_memcpy(p, NGX_GATEWAY_SELECT_ZONE_SUFFIX,
+               sizeof(NGX_GATEWAY_SELECT_ZONE_SUFFIX) - 1);
+
+    gmcf->shm_zone = ngx_shared_memory_add(cf, &name, gmcf->mesh.zone_size,
+                                           &ngx_gateway_select_module);
+    if (gmcf->shm_zone == NULL) {
+        return NGX_ERROR;
+    }
+
+    gmcf->shm_zone->init = ngx_gateway_select_zone_init;
+    gmcf->shm_zone->data = zone;
+
+    return NGX_OK;
+}
+
+
+/*
+ * Runs in the master, while the workers of the old cycle use the zone: what
+ * is there stays as it is.
+ */
+
+static ngx_int_t
+ngx_gateway_select_zone_init(ngx_shm_zone_t *shm_zone, void *data)
+{
+    ngx_gateway_select_zone_t  *ozone = data;
+
+    ngx_gateway_select_zone_t  *zone;
+
+    zone = shm_zone->data;
+    zone->shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
+
+    if (ozone) {
+        zone->sh = ozone->sh;
+
+    } else if (shm_zone->shm.exists) {
+        zone->sh = zone->shpool->data;
+
+    } else if (ngx_gateway_select_zone_create(shm_zone) != NGX_OK) {
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                      "zone \"%V\" of \"mesh_zone\" is too small",
+                      &zone->gmcf->mesh.zone_name);
+        return NGX_ERROR;
+    }
+
+    if (zone->sh->layout != NGX_GATEWAY_SELECT_ZONE_LAYOUT) {
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                      "zone \"%V\" of \"mesh_zone\" has layout %ui instead of "
+                      "%d: restart nginx, or give the zone another name",
+                      &zone->gmcf->mesh.zone_name, zone->sh->layout,
+                      NGX_GATEWAY_SELECT_ZONE_LAYOUT);
+        return NGX_ERROR;
+    }
+
+    return ngx_gateway_select_zone_join(shm_zone);
+}
+
+
+static ngx_int_t
+ngx_gateway_select_zone_create(ngx_shm_zone_t *shm_zone)
+{
+    size_t                      len;
+    ngx_slab_pool_t            *shpool;
+    ngx_gateway_select_sh_t    *sh;
+    ngx_gateway_select_zone_t  *zone;
+
+    zone = shm_zone->data;
+    shpool = zone->shpool;
+
+    sh = ngx_slab_calloc(shpool, sizeof(ngx_gateway_select_sh_t));
+    if (sh == NULL) {
+        return NGX_ERROR;
+    }
+
+    zone->sh = sh;
+    shpool->data = sh;
+
+    sh->layout = NGX_GATEWAY_SELECT_ZONE_LAYOUT;
+    sh->nrows = ngx_gateway_select_zone_rows(zone);
+
+    len = sizeof(" in gateway zone \"\"") + shm_zone->shm.name.len;
+
+    shpool->log_ctx = ngx_slab_alloc(shpool, len);
+    if (shpool->log_ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_sprintf(shpool->log_ctx, " in gateway zone \"%V\"%Z",
+                &shm_zone->shm.name);
+
+    /* a lack of memory is logged without the lock */
+
+    shpool->log_nomem = 0;
+
+    return ngx_gateway_select_operators_create(zone);
+}
+
+
+/* the workers of two configurations at once, and some that linger */
+
+static ngx_uint_t
+ngx_gateway_select_zone_rows(ngx_gateway_select_zone_t *zone)
+{
+    ngx_uint_t        rows;
+    ngx_core_conf_t  *ccf;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(zone->cycle->conf_ctx,
+                                           ngx_core_module);
+
+    rows = 2 * ngx_max(ccf->worker_processes, 1) + 2;
+
+    return ngx_min(rows, NGX_GATEWAY_SELECT_ROWS_MAX);
+}
+
+
+static ngx_int_t
+ngx_gateway_select_zone_join(ngx_shm_zone_t *shm_zone)
+{
+    ngx_uint_t                    i, placed;
+    ngx_gateway_select_zone_t    *zone;
+    ngx_gateway_select_chain_t  **chain;
+
+    zone = shm_zone->data;
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+    zone->generation = ++zone->sh->generation;
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    chain = zone->gmcf->chains.elts;
+
+    for (i = 0; i < zone->gmcf->chains.nelts; i++) {
+
+        placed = ngx_gateway_select_zone_servers(zone, chain[i]);
+
+        if (chain[i]->sh && placed == chain[i]->servers.nelts) {
+            continue;
+        }
+
+        /* with the zone's age its memory may be other nodes' */
+
+        if (zone->generation > 1) {
+            ngx_gateway_select_zone_warn(zone);
+            continue;
+        }
+
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                      "zone \"%V\" of \"mesh_zone\" has room for %ui of %ui "
+                      "servers of chain \"%V\"; make it larger, or "
+                      "\"gateway_max_nodes\"",
+                      &zone->gmcf->mesh.zone_name, placed,
+                      chain[i]->servers.nelts, &chain[i]->name);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* Gives how many of the chain's servers have a place. */
+
+static ngx_uint_t
+ngx_gateway_select_zone_servers(ngx_gateway_select_zone_t *zone,
+    ngx_gateway_select_chain_t *chain)
+{
+    ngx_int_t                     slot;
+    ngx_str_t                    *url;
+    ngx_uint_t                    i, placed;
+    ngx_gateway_select_server_t  *server;
+
+    server = chain->servers.elts;
+
+    for (i = 0; i < chain->servers.nelts; i++) {
+        server[i].node = NGX_GATEWAY_SELECT_NO_NODE;
+    }
+
+    chain->sh = ngx_gateway_select_zone_chain_add(zone->gmcf, &chain->name);
+    if (chain->sh == NULL) {
+        return 0;
+    }
+
+    chain->sh->generation = zone->generation;
+
+    placed = 0;
+
+    for (i = 0; i < chain->servers.nelts; i++) {
+
+        url = server[i].url ? &server[i].url->text : &server[i].name;
+
+        slot = ngx_gateway_select_zone_node(zone->gmcf, chain->sh,
+                                            &server[i].name, url,
+                                            &server[i].operator);
+        if (slot == NGX_ERROR) {
+            continue;
+        }
+
+        server[i].node = (uint32_t) slot;
+        placed++;
+    }
+
+    if (chain->sh->halves[chain->sh->current].generation == 0) {
+        ngx_gateway_select_rank_first(zone->gmcf, chain);
+    }
+
+    return placed;
+}
+
+
+ngx_gateway_select_chain_sh_t *
+ngx_gateway_select_zone_chain(ngx_gateway_select_main_conf_t *gmcf,
+    ngx_str_t *name)
+{
+    return ngx_gateway_select_zone_lookup(ngx_gateway_select_zone(gmcf)->sh,
+                                          name,
+                                          ngx_murmur_hash2(name->data,
+                                                           name->len));
+}
+
+
+/*
+ * The directory only grows, and has always free places: so a reader needs no
+ * lock, and ends.
+ */
+
+static ngx_gateway_select_chain_sh_t *
+ngx_gateway_select_zone_lookup(ngx_gateway_select_sh_t *sh, ngx_str_t *name,
+    uint32_t hash)
+{
+    ngx_uint_t                      i, n;
+    ngx_gateway_select_chain_sh_t  *chain;
+
+    for (i = hash % NGX_GATEWAY_SELECT_CHAINS_SLOTS;
+         (n = sh->directory[i]) != 0;
+         i = (i + 1) % NGX_GATEWAY_SELECT_CHAINS_SLOTS)
+    {
+        chain = sh->chains[n - 1];
+
+        if (chain->hash == hash
+            && chain->name_len == name->len
+            && ngx_memcmp(chain->name, name->data, name->len) == 0)
+        {
+            return chain;
+        }
+    }
+
+    return NULL;
+}
+
+
+ngx_gateway_select_chain_sh_t *
+ngx_gateway_select_zone_chain_add(ngx_gateway_select_main_conf_t *gmcf,
+    ngx_str_t *name)
+{
+    uint32_t                        hash;
+    ngx_gateway_select_zone_t      *zone;
+    ngx_gateway_select_chain_sh_t  *chain;
+
+    zone = ngx_gateway_select_zone(gmcf);
+    hash = ngx_murmur_hash2(name->data, name->len);
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    chain = ngx_gateway_select_zone_lookup(zone->sh, name, hash);
+
+    if (chain == NULL) {
+        chain = ngx_gateway_select_zone_chain_new(zone, name, hash);
+    }
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    if (chain == NULL) {
+        ngx_gateway_select_zone_warn(zone);
+    }
+
+    return chain;
+}
+
+
+/* The lock is held. */
+
+static ngx_gateway_select_chain_sh_t *
+ngx_gateway_select_zone_chain_new(ngx_gateway_select_zone_t *zone,
+    ngx_str_t *name, uint32_t hash)
+{
+    ngx_uint_t                      i;
+    ngx_gateway_select_sh_t        *sh;
+    ngx_gateway_select_chain_sh_t  *chain;
+
+    sh = zone->sh;
+
+    if (name->len > NGX_GATEWAY_SELECT_KEY_MAX
+        || sh->nchains == NGX_GATEWAY_SELECT_CHAINS_MAX)
+    {
+        return NULL;
+    }
+
+    chain = ngx_gateway_select_zone_alloc(zone,
+                                       sizeof(ngx_gateway_select_chain_sh_t));
+    if (chain == NULL) {
+        return NULL;
+    }
+
+    chain->sh = sh;
+    chain->index = sh->nchains;
+    chain->hash = hash;
+    chain->empty = NGX_GATEWAY_SELECT_NO_NODES;
+    chain->name_len = (u_char) name->len;
+    ngx_memcpy(chain->name, name->data, name->len);
+
+    ngx_rbtree_init(&chain->tree, &chain->sentinel,
+                    ngx_str_rbtree_insert_value);
+
+    for (i = hash % NGX_GATEWAY_SELECT_CHAINS_SLOTS;
+         sh->directory[i];
+         i = (i + 1) % NGX_GATEWAY_SELECT_CHAINS_SLOTS)
+    {
+        /* void */
+    }
+
+    sh->chains[sh->nchains] = chain;
+
+    /* readers find the chain by the directory: all of it is there before */
+
+    ngx_memory_barrier();
+
+    sh->directory[i] = (uint16_t) ++sh->nchains;
+
+    return chain;
+}
+
+
+void *
+ngx_gateway_select_zone_alloc(ngx_gateway_select_zone_t *zone, size_t size)
+{
+    void  *p;
+
+    p = ngx_slab_calloc_locked(zone->shpool, size);
+
+    if (p == NULL) {
+        zone->sh->full = 1;
+    }
+
+    return p;
+}
+
+
+void
+ngx_gateway_select_zone_warn(ngx_gateway_select_zone_t *zone)
+{
+    ngx_uint_t                warn;
+    ngx_msec_t                now;
+    ngx_gateway_select_sh_t  *sh;
+
+    sh = zone->sh;
+    now = ngx_current_msec;
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    warn = sh->full
+           && (!sh->warned
+               || now - sh->warned_at >= NGX_GATEWAY_SELECT_WARN_EVERY);
+
+    if (warn) {
+        sh->warned = 1;
+        sh->warned_at = now;
+    }
+
+    sh->full = 0;
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    if (warn) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "zone \"%V\" of \"mesh_zone\" is full, nodes are left "
+                      "out; make it, or \"gateway_max_nodes\", larger",
+                      &zone->gmcf->mesh.zone_name);
+    }
+}
