@@ -114,6 +114,13 @@ ok($edge->logged('"a" answers, height 6') >= 5, 'each recovery is logged');
 $edge->{http} = 'mesh_relay_node_check_interval 1h;';
 $edge->reload;
 
+# those of the workers before, and of this reload
+ok($edge->wait_for(sub {
+    my $from = $node->stat('check');
+    Time::HiRes::sleep(1);
+    return $node->stat('check') == $from;
+}, 30), 'no check for a while');
+
 {
     my $from = $node->stat('check');
     $edge->reload;

@@ -40,7 +40,7 @@ my %fake = (
         my ($client) = @_;
         for my $byte (split //, "*2\r\n\$5\r\nhello\r\n:42\r\n") {
             print $client $byte;
-            Time::HiRes::sleep(0.01);
+            Time::HiRes::sleep(0.004);
         }
         return 1;
     }),
