@@ -563,5 +563,5 @@ ngx_mesh_relay_repeat_end(ngx_mesh_relay_main_conf_t *mcf)
         ngx_add_timer(&repeat->timer, NGX_MESH_RELAY_REPEAT_CHECK);
     }
 
-    ngx_mesh_relay_store_repeated(mcf);
+    ngx_mesh_relay_store_wake(mcf);
 }

@@ -48,8 +48,8 @@ void ngx_mesh_relay_repeat_keep(ngx_mesh_relay_record_t *rec);
 
 /*
  * The connection for commands is ready: finds out what is to be repeated;
- * that is sent by _send(), once all nodes are open.  busy: it goes on, and
- * ngx_mesh_relay_store_repeated() is called at its end.
+ * that is sent by _send(), once all nodes are open, and those who wait for
+ * the store are woken at its end.  busy: it has not come yet.
  */
 void ngx_mesh_relay_repeat_connected(ngx_mesh_relay_main_conf_t *mcf);
 void ngx_mesh_relay_repeat_send(ngx_mesh_relay_main_conf_t *mcf);

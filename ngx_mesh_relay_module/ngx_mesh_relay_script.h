@@ -169,8 +169,8 @@ void ngx_mesh_relay_store_open(ngx_mesh_relay_main_conf_t *mcf,
 uint64_t ngx_mesh_relay_store_clock(void);
 void ngx_mesh_relay_store_time(ngx_str_t *text, u_char *buf);
 
-/* The last records were repeated: relays are recorded from now on. */
-void ngx_mesh_relay_store_repeated(ngx_mesh_relay_main_conf_t *mcf);
+/* Wakes all who wait for the store, if it is ready. */
+void ngx_mesh_relay_store_wake(ngx_mesh_relay_main_conf_t *mcf);
 
 /* The operations of _state.c that Redis did not answer are freed. */
 void ngx_mesh_relay_state_exit(ngx_mesh_relay_main_conf_t *mcf);

@@ -191,7 +191,7 @@ ngx_mesh_relay_store_leave(ngx_mesh_relay_waiter_t *waiter, ngx_event_t *ev)
 
 
 void
-ngx_mesh_relay_store_repeated(ngx_mesh_relay_main_conf_t *mcf)
+ngx_mesh_relay_store_wake(ngx_mesh_relay_main_conf_t *mcf)
 {
     ngx_queue_t              *q;
     ngx_mesh_relay_waiter_t  *waiter;
@@ -370,7 +370,7 @@ ngx_mesh_relay_store_opened(void *data, mesh_redis_outcome_e outcome,
 
         if (sn->mcf->store->closed == 0) {
             ngx_mesh_relay_repeat_send(sn->mcf);
-            ngx_mesh_relay_store_repeated(sn->mcf);
+            ngx_mesh_relay_store_wake(sn->mcf);
         }
 
         return;
