@@ -245,7 +245,7 @@ modules_dir = $(or $(call nginx_path,modules-path),/usr/lib/nginx/modules)
 conf_dir    = $(or $(patsubst %/,%,$(dir $(call nginx_path,conf-path))),\
               /etc/nginx)
 
-includes    = config/mesh_relay.conf
+includes    = config/mesh_relay.conf config/gateway_locations.conf
 
 install: all
 	install -d $(DESTDIR)$(modules_dir) $(DESTDIR)$(conf_dir)

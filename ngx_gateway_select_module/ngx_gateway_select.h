@@ -122,6 +122,7 @@ struct ngx_gateway_select_main_conf_s {
 typedef struct {
     ngx_http_handler_pt            handler;    /* of gateway_find, ... */
     ngx_str_t                      directive;  /* which set it */
+    ngx_http_complex_value_t      *node;       /* gateway_node: the chain */
 } ngx_gateway_select_loc_conf_t;
 
 

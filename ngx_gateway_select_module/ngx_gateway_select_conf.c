@@ -6,6 +6,7 @@
 
 #include "ngx_gateway_select.h"
 #include "ngx_gateway_select_conf.h"
+#include "ngx_gateway_select_find.h"
 #include "ngx_gateway_select_zone.h"
 #include "ngx_gateway_select_check_conf.h"
 
@@ -38,6 +39,7 @@ ngx_gateway_select_create_main_conf(ngx_conf_t *cf)
      */
 
     gmcf->mesh.layout = MESH_CONF_LAYOUT;
+    gmcf->mesh.calls = &ngx_gateway_select_calls;
 
     gmcf->find_auth = NGX_CONF_UNSET;
     gmcf->max_nodes = NGX_CONF_UNSET_UINT;
@@ -87,6 +89,13 @@ ngx_gateway_select_init_main_conf(ngx_conf_t *cf, void *conf)
     rv = mesh_conf_init(cf, &gmcf->mesh);
     if (rv != NGX_CONF_OK) {
         return rv;
+    }
+
+    if (gmcf->find_auth && gmcf->auth_token.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"gateway_find_auth on\" needs "
+                           "\"gateway_auth\"");
+        return NGX_CONF_ERROR;
     }
 
     ngx_gateway_select_chain_merge(gmcf->defaults, NULL);
@@ -163,6 +172,13 @@ ngx_gateway_select_init_http(ngx_conf_t *cf,
 void *
 ngx_gateway_select_create_loc_conf(ngx_conf_t *cf)
 {
+    ngx_gateway_select_loc_conf_t  *glcf;
+
+    glcf = ngx_pcalloc(cf->pool, sizeof(ngx_gateway_select_loc_conf_t));
+    if (glcf == NULL) {
+        return NULL;
+    }
+
     /*
      * set by ngx_pcalloc():
      *
@@ -170,7 +186,9 @@ ngx_gateway_select_create_loc_conf(ngx_conf_t *cf)
      *     glcf->directive = { 0, NULL };
      */
 
-    return ngx_pcalloc(cf->pool, sizeof(ngx_gateway_select_loc_conf_t));
+    glcf->node = NGX_CONF_UNSET_PTR;
+
+    return glcf;
 }
 
 
@@ -181,6 +199,8 @@ ngx_gateway_select_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_gateway_select_loc_conf_t *conf = child;
 
     ngx_http_core_loc_conf_t  *clcf;
+
+    ngx_conf_merge_ptr_value(conf->node, prev->node, NULL);
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 

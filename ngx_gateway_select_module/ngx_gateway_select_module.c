@@ -6,6 +6,7 @@
 
 #include "ngx_gateway_select.h"
 #include "ngx_gateway_select_conf.h"
+#include "ngx_gateway_select_find.h"
 #include "ngx_gateway_select_leader.h"
 #include "ngx_gateway_select_pick.h"
 #include "mesh_keyfile.h"
@@ -73,12 +74,34 @@ static ngx_command_t  ngx_gateway_select_commands[] = {
       offsetof(ngx_gateway_select_main_conf_t, max_nodes),
       &ngx_gateway_select_nodes_bounds },
 
+    { ngx_string("gateway_find_auth"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_gateway_select_main_conf_t, find_auth),
+      NULL },
+
+    { ngx_string("gateway_find"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_gateway_select_conf_endpoint,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      &ngx_gateway_select_find_endpoint },
+
+    { ngx_string("gateway_node"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF
+                        |NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_gateway_select_loc_conf_t, node),
+      NULL },
+
       ngx_null_command
 };
 
 
 static ngx_http_module_t  ngx_gateway_select_module_ctx = {
-    NULL,                                  /* preconfiguration */
+    ngx_gateway_select_add_variables,      /* preconfiguration */
     NULL,                                  /* postconfiguration */
 
     ngx_gateway_select_create_main_conf,   /* create main configuration */

@@ -85,8 +85,16 @@ ngx_gateway_select_zone_node(ngx_gateway_select_main_conf_t *gmcf,
         if (node->url_len != url->len
             || ngx_memcmp(node->url, url->data, url->len) != 0)
         {
+            /* who reads it without the lock sees the generation change */
+
+            ngx_gateway_select_generation(chain, node->slot)++;
+            ngx_memory_barrier();
+
             ngx_memcpy(node->url, url->data, url->len);
             node->url_len = (u_short) url->len;
+
+            ngx_memory_barrier();
+            ngx_gateway_select_generation(chain, node->slot)++;
         }
 
         node->operator = operator->len
