@@ -4,6 +4,7 @@
  */
 
 
+#include "ngx_gateway_select_client.h"
 #include "ngx_gateway_select_pick.h"
 #include "ngx_gateway_select_rank.h"
 
@@ -147,7 +148,11 @@ ngx_gateway_select_zone_create(ngx_shm_zone_t *shm_zone)
 
     shpool->log_nomem = 0;
 
-    return ngx_gateway_select_operators_create(zone);
+    if (ngx_gateway_select_operators_create(zone) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_gateway_select_clients_create(zone);
 }
 
 
