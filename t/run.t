@@ -48,6 +48,7 @@ sub script {
                        'WORKERS', "BUILD=$build",
                        "NGINX_BINARY=" . ($ENV{TEST_NGINX_BINARY} || 'nginx'),
                        'NGINX=nobody',
+                       "LD_PRELOAD=" . ($ENV{TEST_NGINX_LD_PRELOAD} || ''),
                        (map { "$_=$env{$_}" } sort keys %env), @as,
                        "$root/shared/cli/$name");
 }
