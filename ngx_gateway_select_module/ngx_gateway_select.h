@@ -17,6 +17,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "gateway_operator.h"
 #include "gateway_quorum.h"
 #include "gateway_rank.h"
 #include "gateway_record.h"
@@ -98,7 +99,7 @@ struct ngx_gateway_select_main_conf_s {
 
     ngx_array_t                    chains;     /* ..._chain_t * */
     ngx_gateway_select_chain_t    *defaults;   /* gateway_weights, ... */
-    ngx_array_t                    operators;  /* gateway_operator rules */
+    ngx_array_t                    operators;  /* gateway_operator_rule_t */
     ngx_array_t                    checks;     /* gateway_check {} by name */
     ngx_array_t                    dispatchers;    /* mesh_http_url_t * */
     ngx_str_t                      apps_file;
@@ -136,6 +137,17 @@ ngx_gateway_select_main_conf_t *ngx_gateway_select_main_conf(
 /* Settings of a chain by name: the configured ones, else the defaults. */
 ngx_gateway_select_chain_t *ngx_gateway_select_chain(
     ngx_gateway_select_main_conf_t *gmcf, ngx_str_t *name);
+
+/*
+ * The operator of a service URL by gateway_operator, or by the URL itself,
+ * which takes the GATEWAY_OPERATOR_LEN bytes of buf.  Empty: no host in it.
+ */
+void ngx_gateway_select_operator_of(ngx_gateway_select_main_conf_t *gmcf,
+    ngx_str_t *url, u_char *buf, ngx_str_t *operator);
+
+/* The same by gateway_operator alone; empty: no rule matches. */
+void ngx_gateway_select_operator_mapped(ngx_gateway_select_main_conf_t *gmcf,
+    ngx_str_t *url, ngx_str_t *operator);
 
 
 extern ngx_module_t  ngx_gateway_select_module;

@@ -59,6 +59,9 @@ ngx_gateway_select_create_main_conf(ngx_conf_t *cf)
         || ngx_array_init(&gmcf->chains, cf->pool, 4,
                           sizeof(ngx_gateway_select_chain_t *))
            != NGX_OK
+        || ngx_array_init(&gmcf->operators, cf->pool, 4,
+                          sizeof(gateway_operator_rule_t))
+           != NGX_OK
         || ngx_array_init(&gmcf->checks, cf->pool, 4,
                           sizeof(ngx_gateway_select_check_conf_t *))
            != NGX_OK
@@ -110,11 +113,10 @@ ngx_gateway_select_init_main_conf(ngx_conf_t *cf, void *conf)
         return NGX_CONF_OK;
     }
 
-    if (ngx_gateway_select_checks_init(cf, gmcf) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    if (ngx_gateway_select_zone_add(cf, gmcf) != NGX_OK) {
+    if (ngx_gateway_select_operators_init(cf, gmcf) != NGX_OK
+        || ngx_gateway_select_checks_init(cf, gmcf) != NGX_OK
+        || ngx_gateway_select_zone_add(cf, gmcf) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 

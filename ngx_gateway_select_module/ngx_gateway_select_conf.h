@@ -37,6 +37,8 @@ char *ngx_gateway_select_conf_weights(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_gateway_select_conf_check(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_gateway_select_conf_operator(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_gateway_select_conf_msec(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_gateway_select_conf_num(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -75,6 +77,10 @@ char *ngx_gateway_select_conf_node(ngx_conf_t *cf,
 /* A URL of a chain's key, for gmcf->http; NULL: it is none. */
 mesh_http_url_t *ngx_gateway_select_conf_url(ngx_conf_t *cf,
     ngx_gateway_select_chain_t *chain, const char *name, ngx_str_t *value);
+
+/* Operators of the chains' servers, when all of http{} has been read. */
+ngx_int_t ngx_gateway_select_operators_init(ngx_conf_t *cf,
+    ngx_gateway_select_main_conf_t *gmcf);
 
 /* Makes chain->checks of the names, when all of http{} has been read. */
 ngx_int_t ngx_gateway_select_checks_init(ngx_conf_t *cf,

@@ -41,16 +41,16 @@ struct ngx_gateway_select_key_s {
 };
 
 
-/* fields of type double; those with a name are exponents of weights */
-
 typedef struct {
     ngx_str_t                  name;
     size_t                     offset;
-} ngx_gateway_select_real_t;
+} ngx_gateway_select_exponent_t;
 
 
-#define ngx_gateway_select_real(chain, real)                                  \
-    ((double *) ((u_char *) (chain) + (real)->offset))
+#define ngx_gateway_select_merge_real(conf, value)                            \
+    if (conf == NGX_GATEWAY_SELECT_UNSET) {                                   \
+        conf = value;                                                         \
+    }
 
 
 static char *ngx_gateway_select_chain_key(ngx_conf_t *cf,
@@ -109,7 +109,7 @@ static ngx_str_t  ngx_gateway_select_families[] = {
 };
 
 
-static ngx_gateway_select_real_t  ngx_gateway_select_reals[] = {
+static ngx_gateway_select_exponent_t  ngx_gateway_select_exponents[] = {
 
     { ngx_string("success"),
       offsetof(ngx_gateway_select_chain_t, rank.success) },
@@ -123,45 +123,7 @@ static ngx_gateway_select_real_t  ngx_gateway_select_reals[] = {
     { ngx_string("latency"),
       offsetof(ngx_gateway_select_chain_t, rank.latency) },
 
-    { ngx_null_string,
-      offsetof(ngx_gateway_select_chain_t, rank.operator_cap) },
-
-    { ngx_null_string,
-      offsetof(ngx_gateway_select_chain_t, rank.max_ejected) },
-
     { ngx_null_string, 0 }
-};
-
-
-/* what a chain has that neither it nor http{} says otherwise */
-
-static ngx_gateway_select_chain_t  ngx_gateway_select_defaults = {
-    .timeout = 10000,
-    .check_interval = 0,
-    .check_tls = 0,
-    .record = {
-        .half_life = 60 * 1000,
-        .votes_half_life = 6 * 60 * 60 * 1000,
-        .prior_tries = 5,
-        .prior_success = 0.9,
-        .prior_latency = 200,
-        .slow_start = 30 * 1000,
-        .slow_start_tries = 50,
-        .probation = 0.02,
-        .eject_failures = 20,
-        .eject_time = 15 * 1000,
-        .probe_interval = 15 * 1000,
-        .height_tolerance = 5
-    },
-    .rank = {
-        .success = 4,
-        .correctness = 2,
-        .liveliness = 2,
-        .latency = 8,
-        .latency_floor = 5,
-        .operator_cap = 0.4,
-        .max_ejected = 0.5
-    }
 };
 
 
@@ -318,8 +280,6 @@ ngx_int_t
 ngx_gateway_select_chain_init(ngx_conf_t *cf,
     ngx_gateway_select_chain_t *chain)
 {
-    ngx_gateway_select_real_t  *e;
-
     /*
      * set by ngx_pcalloc():
      *
@@ -336,9 +296,12 @@ ngx_gateway_select_chain_init(ngx_conf_t *cf,
 
     chain->record.height_tolerance = NGX_GATEWAY_SELECT_UNSET_COUNT;
 
-    for (e = ngx_gateway_select_reals; e->offset; e++) {
-        *ngx_gateway_select_real(chain, e) = NGX_GATEWAY_SELECT_UNSET;
-    }
+    chain->rank.success = NGX_GATEWAY_SELECT_UNSET;
+    chain->rank.correctness = NGX_GATEWAY_SELECT_UNSET;
+    chain->rank.liveliness = NGX_GATEWAY_SELECT_UNSET;
+    chain->rank.latency = NGX_GATEWAY_SELECT_UNSET;
+    chain->rank.operator_cap = NGX_GATEWAY_SELECT_UNSET;
+    chain->rank.max_ejected = NGX_GATEWAY_SELECT_UNSET;
 
     if (ngx_array_init(&chain->servers, cf->pool, 4,
                        sizeof(ngx_gateway_select_server_t))
@@ -358,34 +321,38 @@ void
 ngx_gateway_select_chain_merge(ngx_gateway_select_chain_t *chain,
     ngx_gateway_select_chain_t *prev)
 {
-    double                         *value;
-    uint32_t                        tolerance;
-    ngx_gateway_select_real_t  *e;
+    uint32_t                    tolerance;
+    const gateway_rank_conf_t  *rank;
 
-    if (prev == NULL) {
-        prev = &ngx_gateway_select_defaults;
+    if (prev) {
+        ngx_conf_merge_msec_value(chain->timeout, prev->timeout, 10000);
+        rank = &prev->rank;
+
+    } else {
+        ngx_conf_init_msec_value(chain->timeout, 10000);
+        rank = &gateway_rank_defaults;
     }
 
-    ngx_conf_merge_msec_value(chain->timeout, prev->timeout, 10000);
-    ngx_conf_merge_msec_value(chain->check_interval, prev->check_interval, 0);
-    ngx_conf_merge_value(chain->check_tls, prev->check_tls, 0);
+    ngx_conf_init_msec_value(chain->check_interval, 0);
+    ngx_conf_init_value(chain->check_tls, 0);
 
     tolerance = chain->record.height_tolerance;
-    chain->record = prev->record;
+    chain->record = prev ? prev->record : gateway_record_defaults;
 
     if (tolerance != NGX_GATEWAY_SELECT_UNSET_COUNT) {
         chain->record.height_tolerance = tolerance;
     }
 
-    chain->rank.latency_floor = prev->rank.latency_floor;
+    ngx_gateway_select_merge_real(chain->rank.success, rank->success);
+    ngx_gateway_select_merge_real(chain->rank.correctness, rank->correctness);
+    ngx_gateway_select_merge_real(chain->rank.liveliness, rank->liveliness);
+    ngx_gateway_select_merge_real(chain->rank.latency, rank->latency);
+    ngx_gateway_select_merge_real(chain->rank.operator_cap,
+                                  rank->operator_cap);
+    ngx_gateway_select_merge_real(chain->rank.max_ejected, rank->max_ejected);
 
-    for (e = ngx_gateway_select_reals; e->offset; e++) {
-        value = ngx_gateway_select_real(chain, e);
-
-        if (*value == NGX_GATEWAY_SELECT_UNSET) {
-            *value = *ngx_gateway_select_real(prev, e);
-        }
-    }
+    chain->rank.latency_floor = rank->latency_floor;
+    chain->rank.explore = rank->explore;
 }
 
 
@@ -738,15 +705,17 @@ static char *
 ngx_gateway_select_weights(ngx_conf_t *cf, ngx_gateway_select_chain_t *chain,
     ngx_str_t *name, ngx_str_t *value, ngx_uint_t n)
 {
-    size_t                     len;
-    double                    *field;
-    ngx_int_t                  exponent;
-    ngx_uint_t                 i;
-    ngx_gateway_select_real_t *e;
+    size_t                          len;
+    double                         *field;
+    ngx_int_t                       exponent;
+    ngx_uint_t                      i;
+    ngx_gateway_select_exponent_t  *e;
 
     for (i = 0; i < n; i++) {
 
-        for (e = ngx_gateway_select_reals; e->name.len; e++) {
+        len = 0;
+
+        for (e = ngx_gateway_select_exponents; e->name.len; e++) {
             len = e->name.len;
 
             if (value[i].len > len
@@ -765,7 +734,7 @@ ngx_gateway_select_weights(ngx_conf_t *cf, ngx_gateway_select_chain_t *chain,
             return NGX_CONF_ERROR;
         }
 
-        field = ngx_gateway_select_real(chain, e);
+        field = (double *) ((u_char *) chain + e->offset);
 
         if (*field != NGX_GATEWAY_SELECT_UNSET) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

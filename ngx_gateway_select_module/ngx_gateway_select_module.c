@@ -39,6 +39,13 @@ static ngx_command_t  ngx_gateway_select_commands[] = {
       0,
       NULL },
 
+    { ngx_string("gateway_operator"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_2MORE,
+      ngx_gateway_select_conf_operator,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("gateway_weights"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
       ngx_gateway_select_conf_weights,
