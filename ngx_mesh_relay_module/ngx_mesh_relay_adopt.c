@@ -207,12 +207,9 @@ ngx_mesh_relay_adopt_taken(void *data, mesh_redis_outcome_e outcome,
         return;
     }
 
-    /* what the owner before was in doubt of is so from now on */
-
-    adopt->in_doubt = (reply->kind != MESH_REDIS_INTEGER
-                       || reply->integer != 2);
-    adopt->doubt.since = ngx_current_msec;
-    adopt->doubt.cleared = 0;
+    adopt->in_doubt = (ngx_mesh_relay_slot_doubt(adopt->notify, reply,
+                                                 &adopt->doubt)
+                       == NGX_OK);
 
     ngx_mesh_relay_adopt_move(adopt);
 }

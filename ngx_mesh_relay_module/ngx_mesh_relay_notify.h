@@ -426,6 +426,13 @@ ngx_int_t ngx_mesh_relay_slot_release(ngx_mesh_relay_notify_t *notify,
     ngx_uint_t n, ngx_mesh_relay_doubt_t *doubt,
     mesh_redis_handler_pt handler, void *data);
 
+/*
+ * What is in doubt of a slot that was taken, from the reply of the lease;
+ * NGX_DECLINED: nothing, it was let go cleanly.
+ */
+ngx_int_t ngx_mesh_relay_slot_doubt(ngx_mesh_relay_notify_t *notify,
+    mesh_redis_reply_t *reply, ngx_mesh_relay_doubt_t *doubt);
+
 
 /* _adopt.c, _sweep.c: housekeeping of the owner of slot 0 */
 

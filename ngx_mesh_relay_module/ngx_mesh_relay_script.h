@@ -44,8 +44,8 @@
  *          0: another's, or lost; 1: was ours; 2: taken, let go cleanly;
  *          3: taken, its last owner did not let go; a string: taken, let go
  *          with this in doubt.
- * RELEASE  lease; token, "clean" or "doubt:" or "until:" with wall clock ms
- *          (as ngx_mesh_relay_doubt_t), ms to keep it.
+ * RELEASE  lease; token, "clean" or "doubt:" or "until:" with zone and ms
+ *          of its clock (as ngx_mesh_relay_doubt_t), ms to keep it.
  * ADOPT    relays; consumer from, consumer to, count.  Pending entries moved;
  *          0: there were none, and the consumer is deleted.
  * SWEEP    ledger, sessions, then session and proofs for each id; the ids.

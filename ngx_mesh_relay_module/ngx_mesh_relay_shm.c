@@ -138,6 +138,8 @@ ngx_mesh_relay_shm_create(ngx_shm_zone_t *shm_zone)
 
     sh->layout = NGX_MESH_RELAY_ZONE_LAYOUT;
 
+    randombytes_buf(&sh->id, sizeof(sh->id));
+
     ngx_queue_init(&sh->nodes);
     ngx_queue_init(&sh->lru);
     ngx_queue_init(&sh->all);
@@ -295,6 +297,13 @@ ngx_mesh_relay_zone_warn(ngx_mesh_relay_zone_t *zone)
                       "are dropped from it; make it larger",
                       &zone->mcf->mesh.zone_name);
     }
+}
+
+
+uint64_t
+ngx_mesh_relay_zone_id(ngx_mesh_relay_main_conf_t *mcf)
+{
+    return ngx_mesh_relay_zone(mcf)->sh->id;
 }
 
 

@@ -130,6 +130,12 @@ ngx_int_t ngx_mesh_relay_watch_init(ngx_cycle_t *cycle,
 void ngx_mesh_relay_watch_exit(ngx_cycle_t *cycle,
     ngx_mesh_relay_main_conf_t *mcf);
 
+/*
+ * Random, made with the zone: processes that find the same one share host and
+ * boot, so that their ngx_current_msec are of one clock.
+ */
+uint64_t ngx_mesh_relay_zone_id(ngx_mesh_relay_main_conf_t *mcf);
+
 /* the stop flag: set until a reload */
 void ngx_mesh_relay_stop_set(ngx_mesh_relay_main_conf_t *mcf);
 ngx_uint_t ngx_mesh_relay_stopped(ngx_mesh_relay_main_conf_t *mcf);

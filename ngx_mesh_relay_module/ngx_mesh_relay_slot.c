@@ -17,7 +17,12 @@
 #define NGX_MESH_RELAY_LEAVE_TRY    5000       /* to settle at the end */
 #define NGX_MESH_RELAY_LET_GO_KEEP  "604800000"
 
-#define NGX_MESH_RELAY_LET_GO_LEN   (sizeof("doubt:") - 1 + NGX_INT64_LEN)
+/* "doubt:" or "until:", zone, ":", ms of its clock */
+#define NGX_MESH_RELAY_LET_GO_HEAD  (sizeof("doubt:") - 1)
+#define NGX_MESH_RELAY_LET_GO_ZONE  (2 * sizeof(uint64_t))
+#define NGX_MESH_RELAY_LET_GO_LEN                                             \
+    (NGX_MESH_RELAY_LET_GO_HEAD + NGX_MESH_RELAY_LET_GO_ZONE + 1              \
+     + NGX_INT64_LEN)
 
 
 typedef enum {
@@ -55,8 +60,8 @@ static void ngx_mesh_relay_slot_taken(ngx_mesh_relay_slot_t *slot,
     mesh_redis_reply_t *reply);
 static ngx_uint_t ngx_mesh_relay_slot_cut(ngx_mesh_relay_slot_t *slot,
     ngx_mesh_relay_doubt_t *doubt);
-static ngx_int_t ngx_mesh_relay_slot_doubt(mesh_redis_reply_t *reply,
-    ngx_mesh_relay_doubt_t *doubt);
+static size_t ngx_mesh_relay_slot_let_go(ngx_mesh_relay_main_conf_t *mcf,
+    u_char *text, ngx_mesh_relay_doubt_t *doubt);
 static void ngx_mesh_relay_slot_lose(ngx_mesh_relay_slot_t *slot);
 static void ngx_mesh_relay_slot_leave(ngx_mesh_relay_slot_t *slot);
 static void ngx_mesh_relay_slot_released(void *data,
@@ -278,9 +283,13 @@ ngx_mesh_relay_slot_taken(ngx_mesh_relay_slot_t *slot,
     }
 
     lease = slot->notify->mcf->slot_lease;
-    rc = ngx_mesh_relay_slot_doubt(reply, &doubt);
+    rc = ngx_mesh_relay_slot_doubt(slot->notify, reply, &doubt);
 
-    if (ngx_mesh_relay_slot_cut(slot, &doubt)) {
+    /* what ended by itself leaves as much in doubt as what was cut */
+
+    if ((reply->kind != MESH_REDIS_INTEGER || reply->integer != 3)
+        && ngx_mesh_relay_slot_cut(slot, &doubt))
+    {
         rc = NGX_OK;
     }
 
@@ -314,45 +323,73 @@ ngx_mesh_relay_slot_cut(ngx_mesh_relay_slot_t *slot,
 }
 
 
-/* what the last owner told, or did not live to tell; NGX_DECLINED: clean */
+/*
+ * What the last owner told, or did not live to tell.  No wall clock has a say:
+ * a step of it would end a doubt early.  That of Redis may have ended a lease
+ * early: then its owner goes on, by its own clock, for as long as it had it.
+ */
 
-static ngx_int_t
-ngx_mesh_relay_slot_doubt(mesh_redis_reply_t *reply,
-    ngx_mesh_relay_doubt_t *doubt)
+ngx_int_t
+ngx_mesh_relay_slot_doubt(ngx_mesh_relay_notify_t *notify,
+    mesh_redis_reply_t *reply, ngx_mesh_relay_doubt_t *doubt)
 {
-    off_t  wall;
+    off_t        since;
+    u_char      *p, *last, text[NGX_MESH_RELAY_LET_GO_LEN];
+    size_t       len;
+    ngx_msec_t   lease;
 
     doubt->since = ngx_current_msec;
     doubt->cleared = 0;
 
     if (reply->kind == MESH_REDIS_INTEGER) {
-        return (reply->integer == 2) ? NGX_DECLINED : NGX_OK;
-    }
 
-    if (reply->str.len <= sizeof("doubt:") - 1) {
+        if (reply->integer == 2) {
+            return NGX_DECLINED;
+        }
+
+        lease = notify->mcf->slot_lease;
+        doubt->since += lease - lease / 4;
+
         return NGX_OK;
     }
 
-    wall = ngx_atoof(reply->str.data + sizeof("doubt:") - 1,
-                     reply->str.len - (sizeof("doubt:") - 1));
+    /* of another zone, or form: in doubt from now on */
 
-    if (wall == NGX_ERROR) {
-        return NGX_OK;
-    }
+    (void) ngx_mesh_relay_slot_let_go(notify->mcf, text, doubt);
 
-    doubt->since += (ngx_msec_t) (wall - ngx_mesh_relay_store_clock());
-    doubt->cleared = (reply->str.data[0] == 'u');
+    len = NGX_MESH_RELAY_LET_GO_HEAD + NGX_MESH_RELAY_LET_GO_ZONE + 1;
 
-    /* a clock that was set back must not make it last */
+    p = reply->str.data;
+    last = p + reply->str.len;
 
-    if (ngx_mesh_relay_after(doubt->since,
-                             ngx_current_msec + NGX_MESH_RELAY_DOUBT_WAIT))
+    if (reply->str.len <= len
+        || ngx_memcmp(p + NGX_MESH_RELAY_LET_GO_HEAD,
+                      text + NGX_MESH_RELAY_LET_GO_HEAD,
+                      len - NGX_MESH_RELAY_LET_GO_HEAD)
+           != 0)
     {
-        doubt->since = ngx_current_msec;
-        doubt->cleared = 0;
+        return NGX_OK;
+    }
+
+    since = ngx_atoof(p + len, last - p - len);
+
+    if (since != NGX_ERROR) {
+        doubt->since = (ngx_msec_t) since;
+        doubt->cleared = (*p == 'u');
     }
 
     return NGX_OK;
+}
+
+
+static size_t
+ngx_mesh_relay_slot_let_go(ngx_mesh_relay_main_conf_t *mcf, u_char *text,
+    ngx_mesh_relay_doubt_t *doubt)
+{
+    return ngx_sprintf(text, "%s:%016xL:%M",
+                       doubt->cleared ? "until" : "doubt",
+                       ngx_mesh_relay_zone_id(mcf), doubt->since)
+           - text;
 }
 
 
@@ -522,7 +559,6 @@ ngx_mesh_relay_slot_release(ngx_mesh_relay_notify_t *notify, ngx_uint_t n,
 {
     u_char                       key[NGX_MESH_RELAY_KEY_MAX];
     u_char                       text[NGX_MESH_RELAY_LET_GO_LEN];
-    uint64_t                     wall;
     ngx_str_t                    argv[4];
     ngx_mesh_relay_main_conf_t  *mcf;
 
@@ -532,13 +568,8 @@ ngx_mesh_relay_slot_release(ngx_mesh_relay_notify_t *notify, ngx_uint_t n,
     argv[1] = notify->slot->token;
 
     if (doubt) {
-        wall = ngx_mesh_relay_store_clock()
-               + (ngx_msec_int_t) (doubt->since - ngx_current_msec);
-
         argv[2].data = text;
-        argv[2].len = ngx_sprintf(text, "%s:%uL",
-                                  doubt->cleared ? "until" : "doubt", wall)
-                      - text;
+        argv[2].len = ngx_mesh_relay_slot_let_go(mcf, text, doubt);
 
     } else {
         ngx_str_set(&argv[2], "clean");

@@ -19,7 +19,7 @@
 
 /* grows with any change of the structs below */
 
-#define NGX_MESH_RELAY_ZONE_LAYOUT      1
+#define NGX_MESH_RELAY_ZONE_LAYOUT      2
 
 #define NGX_MESH_RELAY_DISPATCH_MAX     65536
 
@@ -98,6 +98,7 @@ typedef struct {
 
 typedef struct {
     ngx_uint_t               layout;
+    uint64_t                 id;           /* random */
 
     /* one more with each configuration that took the zone */
     ngx_atomic_uint_t        generation;

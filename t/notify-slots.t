@@ -144,4 +144,63 @@ sub delivered {
     is_deeply([map { $_->alarms } $one, $two], [], 'no alarms');
 }
 
+
+# the clock of Redis' host is set forward: a lease that ends long before its
+# owner knows
+
+{
+    my ($one, $two) = map { edge(lease => '9s',
+                                 more => 'mesh_relay_notify_concurrency 1;') }
+                          1 .. 2;
+
+    $one->start->serving;
+    ok($one->wait_for(sub { lease() =~ /^\w{16}$/ }), 'one has the slot');
+    $two->start->serving;
+
+    my $owner = lease();
+    my $from = $node->stat('relay');
+    $node->set(relay_delay => 1300);
+    answered($two, 4, 'an early end');
+    ok($one->wait_for(sub { $node->stat('relay') == $from + 1 }),
+       'an early end: relays go to the node');
+    ok($one->wait_for(sub {
+        $redis->command('PTTL', 'mesh:lease:test:0') > 8800 }),
+       'an early end: it was renewed just now');
+    $redis->command('DEL', 'mesh:lease:test:0');
+    ok($two->wait_for(sub { lease() =~ /^(?!$owner)\w{16}$/ }),
+       'an early end: the other one has the slot');
+    delivered($two, 'an early end');
+    ok(scalar $one->logged('lease of slot "test:0" was lost'),
+       'an early end: the owner has learned it');
+    $node->set(relay_delay => 0);
+    $_->quit for $one, $two;
+    is_deeply([map { $_->alarms } $one, $two], [], 'no alarms');
+}
+
+
+# a slot that was let go with a doubt by a process of another host, or before
+# the host's clock was set: its times mean nothing here
+
+for my $value ('until:1', 'doubt:1', 'until:0123456789abcdef:1',
+               'until:' . 1000 * time)
+{
+    my $edge = edge();
+
+    $edge->start->serving;
+    answered($edge, 1, $value);
+    delivered($edge, $value);
+    $node->set(relay => 60);
+    answered($edge, 2, $value);
+    Time::HiRes::sleep(0.5);
+    $edge->quit;
+    $node->set(relay => 'ok');
+    $redis->command('SET', 'mesh:lease:test:0', $value);
+    my $at = Time::HiRes::time();
+    $edge->start;
+    delivered($edge, $value);
+    cmp_ok(Time::HiRes::time() - $at, '>=', 5, "$value: after their time");
+    $edge->quit;
+    is_deeply([$edge->alarms], [], 'no alarms');
+}
+
 done_testing;
