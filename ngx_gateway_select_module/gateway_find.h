@@ -62,7 +62,9 @@ typedef struct {
 
 
 /*
- * find: NGX_OK, or NGX_DECLINED with the reason set and nothing else.
+ * find: NGX_OK, or NGX_DECLINED with the reason set and nothing else; pick is
+ * the choice alone, for who counts nanoseconds: tell then adds what is known
+ * of the node, and gives NGX_DECLINED if it has just been replaced.
  * begin and end: the try is in flight in between, and its end counts for the
  * node; ms is the time to the header of the answer.  Both may be left out,
  * end never without begin.
@@ -72,6 +74,9 @@ typedef struct {
     ngx_uint_t           version;
     ngx_int_t          (*find)(ngx_cycle_t *cycle, ngx_str_t *chain,
                              gateway_found_t *found);
+    ngx_int_t          (*pick)(ngx_cycle_t *cycle, ngx_str_t *chain,
+                             gateway_found_t *found);
+    ngx_int_t          (*tell)(gateway_found_t *found);
     void               (*begin)(gateway_found_t *found);
     void               (*end)(gateway_found_t *found, gateway_find_how_e how,
                              ngx_msec_t ms);

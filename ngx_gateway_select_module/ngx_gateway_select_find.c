@@ -16,6 +16,9 @@ static ngx_int_t ngx_gateway_select_find_copy(gateway_found_t *found,
     ngx_gateway_select_pick_t *pick);
 static ngx_int_t ngx_gateway_select_find_call(ngx_cycle_t *cycle,
     ngx_str_t *chain, gateway_found_t *found);
+static ngx_int_t ngx_gateway_select_find_pick(ngx_cycle_t *cycle,
+    ngx_str_t *chain, gateway_found_t *found);
+static ngx_int_t ngx_gateway_select_find_tell(gateway_found_t *found);
 static void ngx_gateway_select_find_begin(gateway_found_t *found);
 static void ngx_gateway_select_find_end(gateway_found_t *found,
     gateway_find_how_e how, ngx_msec_t ms);
@@ -39,6 +42,8 @@ static gateway_try_e  ngx_gateway_select_find_how[] = {
 const gateway_find_calls_t  ngx_gateway_select_calls = {
     GATEWAY_FIND_VERSION,
     ngx_gateway_select_find_call,
+    ngx_gateway_select_find_pick,
+    ngx_gateway_select_find_tell,
     ngx_gateway_select_find_begin,
     ngx_gateway_select_find_end
 };
@@ -74,7 +79,7 @@ ngx_gateway_select_find(ngx_gateway_select_main_conf_t *gmcf,
 }
 
 
-/* NGX_AGAIN: the slot was given to another node meanwhile. */
+/* NGX_DECLINED: the slot was given to another node meanwhile. */
 
 static ngx_int_t
 ngx_gateway_select_find_copy(gateway_found_t *found,
@@ -108,7 +113,7 @@ ngx_gateway_select_find_copy(gateway_found_t *found,
         ngx_gateway_select_read_barrier();
 
         if (session->generation != pick->session_generation) {
-            return NGX_AGAIN;
+            return NGX_DECLINED;
         }
     }
 
@@ -116,7 +121,7 @@ ngx_gateway_select_find_copy(gateway_found_t *found,
 
     return (ngx_gateway_select_generation(pick->chain, pick->node)
             == pick->generation)
-           ? NGX_OK : NGX_AGAIN;
+           ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -135,6 +140,34 @@ ngx_gateway_select_find_call(ngx_cycle_t *cycle, ngx_str_t *chain,
     }
 
     return ngx_gateway_select_find(gmcf, chain, found,
+                                   (ngx_gateway_select_pick_t *) found->pick);
+}
+
+
+static ngx_int_t
+ngx_gateway_select_find_pick(ngx_cycle_t *cycle, ngx_str_t *chain,
+    gateway_found_t *found)
+{
+    ngx_gateway_select_reason_e      reason;
+    ngx_gateway_select_main_conf_t  *gmcf;
+
+    gmcf = ngx_gateway_select_main_conf(cycle);
+
+    reason = gmcf ? ngx_gateway_select_pick(
+                        ngx_gateway_select_zone_chain(gmcf, chain), NULL,
+                        (ngx_gateway_select_pick_t *) found->pick)
+                  : NGX_GATEWAY_SELECT_UNKNOWN_CHAIN;
+
+    found->reason = ngx_gateway_select_reasons[reason];
+
+    return (reason == NGX_GATEWAY_SELECT_FOUND) ? NGX_OK : NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_gateway_select_find_tell(gateway_found_t *found)
+{
+    return ngx_gateway_select_find_copy(found,
                                    (ngx_gateway_select_pick_t *) found->pick);
 }
 

@@ -237,7 +237,7 @@ ngx_gateway_select_leader_slice(ngx_event_t *ev)
 {
     ngx_gateway_select_leader_t *leader = ev->data;
 
-    uint64_t    until;
+    uint64_t    begun, now;
     ngx_int_t   rc;
     ngx_msec_t  wait;
 
@@ -246,16 +246,16 @@ ngx_gateway_select_leader_slice(ngx_event_t *ev)
         return;
     }
 
-    until = ngx_gateway_select_leader_clock() + NGX_GATEWAY_SELECT_SLICE;
+    begun = ngx_gateway_select_leader_clock();
 
     do {
         rc = ngx_gateway_select_leader_pass(leader);
+        now = ngx_gateway_select_leader_clock();
 
-        if (rc != NGX_AGAIN) {
-            break;
-        }
+    } while (rc == NGX_AGAIN && now - begun < NGX_GATEWAY_SELECT_SLICE);
 
-    } while (ngx_gateway_select_leader_clock() < until);
+    ngx_log_debug1(NGX_LOG_DEBUG_EVENT, ev->log, 0,
+                   "gateway slice: %uL us", (now - begun) / 1000);
 
     if (rc == NGX_AGAIN) {
         ngx_post_event(ev, &ngx_posted_next_events);

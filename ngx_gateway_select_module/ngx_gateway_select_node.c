@@ -15,8 +15,6 @@
 
 #define NGX_GATEWAY_SELECT_FULL             1000        /* ms */
 
-#define NGX_GATEWAY_SELECT_CACHE_LINE       64
-
 #define NGX_GATEWAY_SELECT_OPERATORS        128
 #define NGX_GATEWAY_SELECT_OPERATORS_PAGES  128
 
@@ -212,9 +210,9 @@ static ngx_int_t
 ngx_gateway_select_node_chunk(ngx_gateway_select_zone_t *zone,
     ngx_gateway_select_chain_sh_t *chain)
 {
-    u_char                       *p;
     size_t                        size;
     ngx_uint_t                    i;
+    ngx_gateway_select_hot_t     *hot;
     ngx_gateway_select_chunk_t   *chunk;
 
     i = chain->nnodes / NGX_GATEWAY_SELECT_CHUNK;
@@ -223,22 +221,24 @@ ngx_gateway_select_node_chunk(ngx_gateway_select_zone_t *zone,
         return NGX_OK;
     }
 
-    size = sizeof(ngx_gateway_select_chunk_t)
-           + NGX_GATEWAY_SELECT_CACHE_LINE
+    /* what the slab gives is aligned to the power of two it is rounded to */
+
+    size = sizeof(ngx_gateway_select_hot_t)
            + zone->sh->nrows * NGX_GATEWAY_SELECT_CHUNK * sizeof(uint32_t);
 
-    chunk = ngx_gateway_select_zone_alloc(zone, size);
-    if (chunk == NULL) {
+    hot = ngx_gateway_select_zone_alloc(zone, size);
+    if (hot == NULL) {
         return NGX_ERROR;
     }
 
-    p = (u_char *) chunk + sizeof(ngx_gateway_select_chunk_t);
+    chunk = ngx_gateway_select_zone_alloc(zone,
+                                          sizeof(ngx_gateway_select_chunk_t));
+    if (chunk == NULL) {
+        ngx_slab_free_locked(zone->shpool, hot);
+        return NGX_ERROR;
+    }
 
-    chunk->inflight = (uint32_t *)
-                         ngx_align_ptr(p, NGX_GATEWAY_SELECT_CACHE_LINE);
-
-    ngx_memory_barrier();
-
+    chain->hot[i] = hot;
     chain->chunks[i] = chunk;
 
     return NGX_OK;

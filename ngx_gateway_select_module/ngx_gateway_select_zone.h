@@ -90,17 +90,22 @@ typedef struct {
 } ngx_gateway_select_node_t;
 
 
+typedef struct {
+    ngx_gateway_select_node_t      nodes[NGX_GATEWAY_SELECT_CHUNK];
+} ngx_gateway_select_chunk_t;
+
+
 /*
- * In-flight tries: a row for each process, which alone writes it; others add
- * the rows up.  It is cleared when another process takes it.  A row is of
- * whole cache lines.  What a pick reads stands together, apart from nodes.
+ * What a pick reads of a chunk's nodes, apart from them: a hundredth of the
+ * memory, and of whole cache lines.  In-flight tries have a row for each
+ * process, which alone writes it; others add the rows up.  It is cleared
+ * when another process takes it.
  */
 
 typedef struct {
-    ngx_atomic_t                   generations[NGX_GATEWAY_SELECT_CHUNK];
-    volatile uint32_t             *inflight;   /* [sh->nrows][CHUNK] */
-    ngx_gateway_select_node_t      nodes[NGX_GATEWAY_SELECT_CHUNK];
-} ngx_gateway_select_chunk_t;
+    volatile uint32_t              generations[NGX_GATEWAY_SELECT_CHUNK];
+    volatile uint32_t              inflight[]; /* [sh->nrows][CHUNK] */
+} ngx_gateway_select_hot_t;
 
 
 /* One of the two halves of a chain's table; see gateway_rank.h. */
@@ -163,6 +168,7 @@ struct ngx_gateway_select_chain_sh_s {
 
     ngx_atomic_t                   nnodes;     /* slots ever taken */
     ngx_gateway_select_chunk_t    *chunks[NGX_GATEWAY_SELECT_CHUNKS_MAX];
+    ngx_gateway_select_hot_t      *hot[NGX_GATEWAY_SELECT_CHUNKS_MAX];
     ngx_rbtree_t                   tree;       /* nodes by key */
     ngx_rbtree_node_t              sentinel;
     uint32_t                       hand;       /* looks for idle slots */
@@ -236,14 +242,14 @@ typedef struct {
 /* odd while the slot is being given to another node */
 
 #define ngx_gateway_select_generation(chain, i)                               \
-    ((chain)->chunks[(i) / NGX_GATEWAY_SELECT_CHUNK]                          \
+    ((chain)->hot[(i) / NGX_GATEWAY_SELECT_CHUNK]                             \
           ->generations[(i) % NGX_GATEWAY_SELECT_CHUNK])
 
 
-/* the counter of a node in a row, see ngx_gateway_select_chunk_t */
+/* the counter of a node in a row */
 
 #define ngx_gateway_select_counter(chain, i, row)                             \
-    ((chain)->chunks[(i) / NGX_GATEWAY_SELECT_CHUNK]                          \
+    ((chain)->hot[(i) / NGX_GATEWAY_SELECT_CHUNK]                             \
           ->inflight[(row) * NGX_GATEWAY_SELECT_CHUNK                         \
                      + (i) % NGX_GATEWAY_SELECT_CHUNK])
 

@@ -131,6 +131,35 @@ void ngx_mesh_test_redis_exit(ngx_mesh_test_main_conf_t *mcf);
       NULL }
 
 
+/* ngx_mesh_test_find.c */
+
+char *ngx_mesh_test_find(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
+#define NGX_MESH_TEST_FIND_COMMANDS                                           \
+                                                                              \
+    { ngx_string("mesh_test_find"),                                           \
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,                                      \
+      ngx_mesh_test_find,                                                     \
+      NGX_HTTP_LOC_CONF_OFFSET,                                               \
+      0,                                                                      \
+      NULL },                                                                 \
+                                                                              \
+    { ngx_string("mesh_test_find_zone"),                                      \
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,                                      \
+      ngx_mesh_test_find,                                                     \
+      NGX_HTTP_LOC_CONF_OFFSET,                                               \
+      0,                                                                      \
+      NULL },                                                                 \
+                                                                              \
+    { ngx_string("mesh_test_find_bench"),                                     \
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,                                      \
+      ngx_mesh_test_find,                                                     \
+      NGX_HTTP_LOC_CONF_OFFSET,                                               \
+      0,                                                                      \
+      NULL }
+
+
 extern ngx_module_t  ngx_mesh_test_module;
 
 
