@@ -11,7 +11,7 @@
 /* votes with the quorum that a record begins with */
 #define GATEWAY_VOTES_PRIOR     4.0
 
-/* samples beyond so many medians count as that many: one is no evidence */
+/* one that took so many times longer than is usual counts as so many */
 #define GATEWAY_LATENCY_TAIL    8.0
 
 /* what a check that was passed disproves: latencies so many times longer */
@@ -19,7 +19,7 @@
 
 #define GATEWAY_PATIENCE        1.25           /* of p99 */
 
-#define GATEWAY_PACE_MIN        0.02
+#define GATEWAY_PACE_MIN        0.001
 #define GATEWAY_PACE_DOUBLES    10000.0        /* ms */
 #define GATEWAY_QUOTA_MAX       60000
 
@@ -50,8 +50,7 @@ static void gateway_record_ended(gateway_record_t *record, uint32_t ended,
     uint64_t latency, uint64_t now);
 static void gateway_record_forgive(gateway_record_t *record,
     uint64_t latency);
-static double gateway_record_latency(const gateway_record_t *record,
-    const gateway_record_conf_t *conf, double prior, double decay);
+static double gateway_record_samples(const gateway_record_t *record);
 static double gateway_record_liveliness(const gateway_record_t *record,
     const gateway_record_conf_t *conf, const gateway_peers_t *peers,
     uint64_t now);
@@ -559,7 +558,7 @@ gateway_record_factors(const gateway_record_t *record,
     const gateway_record_conf_t *conf, const gateway_peers_t *peers,
     uint64_t now, gateway_factors_t *factors)
 {
-    double  decay, votes, prior;
+    double  decay, votes, prior, latency;
 
     decay = gateway_decay(record->stamp, now, conf->half_life);
     votes = gateway_decay(record->stamp, now, conf->votes_half_life);
@@ -576,53 +575,17 @@ gateway_record_factors(const gateway_record_t *record,
 
     factors->liveliness = gateway_record_liveliness(record, conf, peers, now);
 
-    prior = (peers->latency > 0) ? peers->latency : conf->prior_latency;
+    /* the mean: the share of long answers is what callers feel */
 
-    factors->latency = gateway_record_latency(record, conf, prior, decay);
+    latency = (peers->latency > 0) ? peers->latency : conf->prior_latency;
+
+    factors->latency = (record->latency_sum * decay + prior * latency)
+                       / (gateway_record_samples(record) * decay + prior);
+
     factors->ramp = gateway_record_ramp(record, conf, now);
     factors->pace = gateway_record_pace(record, now);
 
     gateway_record_excluded(record, now, factors);
-}
-
-
-/*
- * The mean, since the share of long answers is what callers feel, but with
- * the longest cut: one heavy query must not turn away a fast node.
- */
-
-static double
-gateway_record_latency(const gateway_record_t *record,
-    const gateway_record_conf_t *conf, double prior, double decay)
-{
-    double    n, sum, limit, over;
-    uint32_t  i;
-
-    n = 0;
-
-    for (i = 0; i < GATEWAY_LATENCY_BUCKETS; i++) {
-        n += record->latency[i];
-    }
-
-    sum = record->latency_sum;
-    limit = GATEWAY_LATENCY_TAIL * gateway_record_quantile(record, conf, 0.5);
-
-    for (i = GATEWAY_LATENCY_BUCKETS; i > 0; i--) {
-        over = gateway_latency_middle(i - 1) - limit;
-
-        if (over <= 0) {
-            break;
-        }
-
-        sum -= record->latency[i - 1] * over;
-    }
-
-    if (sum < 0) {
-        sum = 0;
-    }
-
-    return (sum * decay + prior * conf->prior_tries)
-           / (n * decay + conf->prior_tries);
 }
 
 
@@ -758,11 +721,10 @@ gateway_record_excluded(const gateway_record_t *record, uint64_t now,
 }
 
 
-double
-gateway_record_quantile(const gateway_record_t *record,
-    const gateway_record_conf_t *conf, double q)
+static double
+gateway_record_samples(const gateway_record_t *record)
 {
-    double    n, from;
+    double    n;
     uint32_t  i;
 
     n = 0;
@@ -770,6 +732,19 @@ gateway_record_quantile(const gateway_record_t *record,
     for (i = 0; i < GATEWAY_LATENCY_BUCKETS; i++) {
         n += record->latency[i];
     }
+
+    return n;
+}
+
+
+double
+gateway_record_quantile(const gateway_record_t *record,
+    const gateway_record_conf_t *conf, double q)
+{
+    double    n, from;
+    uint32_t  i;
+
+    n = gateway_record_samples(record);
 
     /* decayed to nothing */
 
@@ -879,6 +854,17 @@ gateway_latency_counts(gateway_try_e how, uint64_t ms, double known)
     default:
         return 0;
     }
+}
+
+
+uint64_t
+gateway_latency_told(uint64_t ms, double known)
+{
+    double  limit;
+
+    limit = GATEWAY_LATENCY_TAIL * known + 1;
+
+    return (known > 0 && ms > limit) ? (uint64_t) limit : ms;
 }
 
 

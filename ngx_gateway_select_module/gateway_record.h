@@ -81,7 +81,7 @@ typedef struct {
     uint32_t             latency[GATEWAY_LATENCY_BUCKETS];
     uint32_t             agreed;           /* votes with the quorum */
     uint32_t             outvoted;
-    uint64_t             latency_sum;      /* of those in the buckets, ms */
+    uint64_t             latency_sum;      /* gateway_latency_told(), ms */
     uint64_t             height;           /* highest seen, 0: none */
     uint64_t             height_at;
 } gateway_sample_t;
@@ -253,6 +253,13 @@ uint32_t gateway_latency_bucket(uint64_t ms);
  */
 
 int gateway_latency_counts(gateway_try_e how, uint64_t ms, double known);
+
+/*
+ * What such a duration adds to the sample's sum: no more than some times of
+ * what is known, so that one heavy query does not turn away a fast node.
+ */
+
+uint64_t gateway_latency_told(uint64_t ms, double known);
 
 
 /*

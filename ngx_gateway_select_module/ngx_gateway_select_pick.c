@@ -517,7 +517,8 @@ ngx_gateway_select_end(ngx_gateway_select_pick_t *pick, gateway_try_e how,
     if (gateway_latency_counts(how, latency, node->factors.latency)) {
         (void) ngx_atomic_fetch_add(
                            &fresh->latency[gateway_latency_bucket(latency)], 1);
-        (void) ngx_atomic_fetch_add(&fresh->latency_sum, latency);
+        (void) ngx_atomic_fetch_add(&fresh->latency_sum,
+                       gateway_latency_told(latency, node->factors.latency));
     }
 
     (void) ngx_atomic_fetch_add(&fresh->tries[how], 1);
