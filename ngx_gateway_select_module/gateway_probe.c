@@ -173,7 +173,8 @@ static const gateway_probe_kind_t  gateway_probe_kinds[GATEWAY_PROBE_KINDS] = {
         { "/v1/query/block", "{ \"height\": $height }" },
         { "/v1/query/block", "{\"height\" : $height}" } },
       GATEWAY_PROBE_HASH, GATEWAY_NUMBER_ANY,
-      "block_id.hash", NULL, "block.header.height", 0, 1, GATEWAY_DIALECT_POCKET },
+      "block_id.hash", NULL, "block.header.height", 0, 1,
+      GATEWAY_DIALECT_POCKET },
 
     [GATEWAY_PROBE_COSMOS_HEIGHT] =
     { { { "/status", NULL },

@@ -56,7 +56,9 @@ struct ngx_gateway_select_check_s {
     gateway_probe_e                   kind;      /* of a built-in one */
     gateway_penalty_e                 reason;    /* of failing it */
     ngx_msec_t                        interval;  /* 0: by the block time */
-    ngx_msec_t                        penalty;   /* the first one */
+    ngx_msec_t                        penalty;   /* 0: until it passes */
+    uint32_t                          from;      /* how far back probe->block */
+    uint32_t                          to;        /*   is, at random; 0: none */
     ngx_gateway_select_mode_e         mode;
     void                             *conf;      /* of the check's own */
 };
@@ -87,7 +89,7 @@ struct ngx_gateway_select_probe_s {
     uint32_t                          node;
     ngx_pool_t                       *pool;
     void                             *ctx;
-    uint64_t                          block;     /* of an identifier */
+    uint64_t                          block;     /* what to ask for */
 
     /* private */
     ngx_rbtree_node_t                 timer;     /* key: deadline, ms */
@@ -138,8 +140,8 @@ void ngx_gateway_select_probe_height(ngx_gateway_select_probe_t *probe,
     uint64_t height);
 
 /*
- * It told an identifier of probe->block (chosen for the check by the chain's
- * height and tolerance; 0: of the chain itself): a vote.  text, the answer,
+ * It told an identifier of probe->block (chosen by the chain's height and
+ * tolerance, one for all nodes; 0: of the chain itself): a vote.  The reply
  * is kept as evidence if it is outvoted.
  */
 void ngx_gateway_select_probe_identifier(ngx_gateway_select_probe_t *probe,
@@ -167,6 +169,9 @@ ngx_uint_t ngx_gateway_select_probe_idle(ngx_gateway_select_probe_t *probe);
  */
 ngx_gateway_select_check_t **ngx_gateway_select_check_builtin(
     ngx_gateway_select_family_e family, ngx_uint_t *n);
+
+/* One that is built in for those who name it; NULL: there is none. */
+ngx_gateway_select_check_t *ngx_gateway_select_check_named(ngx_str_t *name);
 
 /* Gives a configured check (check->conf is set) its functions. */
 void ngx_gateway_select_check_custom(ngx_gateway_select_check_t *check);

@@ -20,6 +20,10 @@
 #define NGX_GATEWAY_SELECT_PROBES_OPER  4
 #define NGX_GATEWAY_SELECT_LAUNCH       16
 
+/* a vote that was judged */
+
+#define NGX_GATEWAY_SELECT_JUDGED       0x80
+
 /* votes judged together, different answers to one question */
 
 #define NGX_GATEWAY_SELECT_VOTES        1024
@@ -55,7 +59,7 @@ typedef struct {
 
 struct ngx_gateway_select_poll_s {
     ngx_gateway_select_check_t    *check;
-    uint32_t                       number;     /* of the check, see record */
+    uint32_t                       number;     /* of the check in records */
     ngx_uint_t                     index;
     uint64_t                       block;
     ngx_msec_t                     begun;
@@ -65,9 +69,9 @@ struct ngx_gateway_select_poll_s {
     ngx_gateway_select_agreed_t    agreed[NGX_GATEWAY_SELECT_AGREED];
     ngx_uint_t                     nagreed;    /* ever */
     ngx_str_t                      witness;    /* its answer, or empty */
+    u_char                         told[NGX_GATEWAY_SELECT_IDENTIFIER_LEN];
     unsigned                       asked:1;    /* there is a question */
     unsigned                       judge:1;    /* votes came */
-    unsigned                       hurried:1;
 };
 
 
@@ -80,9 +84,10 @@ typedef struct {
     uint64_t                       at;         /* ms, wall; 0: never */
     uint64_t                       last_height;
     uint64_t                       last_at;
-    uint64_t                       asked_at;
+    uint64_t                       asked_at;   /* by us */
     uint8_t                       *votes;      /* by check: answer + 1 */
     ngx_gateway_select_probe_t    *probes;
+    ngx_gateway_select_probe_t    *teller;     /* who asked the height */
     unsigned                       judged:1;   /* its height was */
 } ngx_gateway_select_watched_t;
 
@@ -99,6 +104,7 @@ struct ngx_gateway_select_watch_s {
     ngx_gateway_select_check_t   **checks;
     ngx_gateway_select_poll_t     *polls;
     ngx_uint_t                     nchecks;
+    uint64_t                       numbers;    /* of the checks, bits */
     ngx_uint_t                     nnodes;
     ngx_gateway_select_watched_t  *nodes[NGX_GATEWAY_SELECT_CHUNKS_MAX];
     ngx_gateway_select_witness_t  *witness;    /* NULL: none configured */
@@ -156,10 +162,20 @@ ngx_msec_t ngx_gateway_select_jitter(ngx_msec_t interval);
 /* Does a penalty wait for the probe's check? */
 ngx_uint_t ngx_gateway_select_probe_awaited(ngx_gateway_select_probe_t *probe);
 
+/* The end of a turn's means, not yet of its result: it is to be armed. */
+void ngx_gateway_select_probe_leave(ngx_gateway_select_probe_t *probe);
+
+/* The form of mesh_http.h; url, timeout and limits are left to the caller. */
+void ngx_gateway_select_probe_http(gateway_probe_request_t *request,
+    mesh_http_request_t *rq, mesh_http_header_t *header);
+
+/* ms that a node which fails the check is out, longer each time. */
+ngx_msec_t ngx_gateway_select_penalty(ngx_gateway_select_probe_t *probe);
+
 /* Gives up a turn: no handler is called, nothing counted. */
 void ngx_gateway_select_probe_cancel(ngx_gateway_select_probe_t *probe);
 
-/* The number of a check in records, never 0: that of its name. */
+/* The number of a check in records, see gateway_penalty_t. */
 uint32_t ngx_gateway_select_check_number(ngx_gateway_select_check_t *check);
 
 uint64_t ngx_gateway_select_random(void);
@@ -168,13 +184,16 @@ void ngx_gateway_select_pool_allocator(ngx_pool_t *pool, pocket_alloc_t *a);
 
 /* Rounds: votes, verdicts and what follows of them. */
 
-/* The question of the probe's check now, chosen anew when it is due. */
-void ngx_gateway_select_poll_ask(ngx_gateway_select_probe_t *probe);
+/*
+ * Sets probe->block by the check's question, which is chosen anew when it is
+ * due.  NGX_DECLINED: the chain's height is not known, or too low.
+ */
+ngx_int_t ngx_gateway_select_poll_ask(ngx_gateway_select_probe_t *probe);
 
 void ngx_gateway_select_poll_vote(ngx_gateway_select_probe_t *probe,
     ngx_str_t *identifier, ngx_gateway_select_reply_t *reply);
-void ngx_gateway_select_height_vote(ngx_gateway_select_watch_t *watch,
-    uint32_t node, uint64_t height, uint64_t at);
+void ngx_gateway_select_height_vote(ngx_gateway_select_probe_t *probe,
+    uint64_t height, uint64_t at);
 
 /* Judges what came since; called soon after a vote. */
 void ngx_gateway_select_watch_judge(ngx_gateway_select_watch_t *watch);
@@ -194,6 +213,10 @@ ngx_msec_t ngx_gateway_select_watch_block_time(
 void ngx_gateway_select_punish(ngx_gateway_select_probe_t *probe,
     gateway_penalty_e reason, ngx_msec_t ms, const u_char *text, size_t len);
 void ngx_gateway_select_passed(ngx_gateway_select_probe_t *probe);
+
+/* Penalties do not wait for checks that the chain no longer has. */
+void ngx_gateway_select_waive(ngx_gateway_select_probe_t *probe);
+
 void ngx_gateway_select_voted(ngx_gateway_select_probe_t *probe,
     ngx_uint_t agreed);
 void ngx_gateway_select_evidence(ngx_gateway_select_probe_t *probe,
