@@ -43,7 +43,7 @@ typedef struct {
     uint32_t                       offset_from;
     uint32_t                       offset_to;
     ngx_msec_t                     interval;   /* 0: by the block time */
-    ngx_msec_t                     penalty;
+    ngx_msec_t                     penalty;    /* 0: until it passes */
     ngx_gateway_select_mode_e      mode;
     unsigned                       has_height:1;
 } ngx_gateway_select_check_conf_t;

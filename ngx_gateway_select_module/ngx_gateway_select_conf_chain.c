@@ -94,9 +94,8 @@ static char *ngx_gateway_select_set_flag(ngx_conf_t *cf,
 static char *ngx_gateway_select_set_weights(ngx_conf_t *cf,
     ngx_gateway_select_chain_t *chain, ngx_gateway_select_key_t *key,
     ngx_str_t *value, ngx_uint_t n);
-static char *ngx_gateway_select_weights(ngx_conf_t *cf,
-    ngx_gateway_select_chain_t *chain, ngx_str_t *name, ngx_str_t *value,
-    ngx_uint_t n);
+static const char *ngx_gateway_select_weight(
+    ngx_gateway_select_chain_t *chain, ngx_str_t *value);
 
 
 static ngx_str_t  ngx_gateway_select_families[] = {
@@ -683,12 +682,24 @@ ngx_gateway_select_conf_weights(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_gateway_select_main_conf_t *gmcf = conf;
 
-    ngx_str_t  *value;
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+    const char  *err;
 
     value = cf->args->elts;
 
-    return ngx_gateway_select_weights(cf, gmcf->defaults, &cmd->name,
-                                      &value[1], cf->args->nelts - 1);
+    for (i = 1; i < cf->args->nelts; i++) {
+        err = ngx_gateway_select_weight(gmcf->defaults, &value[i]);
+
+        if (err) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid weight \"%V\" in \"%V\": %s",
+                               &value[i], &cmd->name, err);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
 }
 
 
@@ -697,67 +708,61 @@ ngx_gateway_select_set_weights(ngx_conf_t *cf,
     ngx_gateway_select_chain_t *chain, ngx_gateway_select_key_t *key,
     ngx_str_t *value, ngx_uint_t n)
 {
-    return ngx_gateway_select_weights(cf, chain, &key->name, value, n);
+    ngx_uint_t   i;
+    const char  *err;
+
+    for (i = 0; i < n; i++) {
+        err = ngx_gateway_select_weight(chain, &value[i]);
+
+        if (err) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid weight \"%V\" in \"%V\" of chain "
+                               "\"%V\": %s", &value[i], &key->name,
+                               &chain->name, err);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
 }
 
 
-static char *
-ngx_gateway_select_weights(ngx_conf_t *cf, ngx_gateway_select_chain_t *chain,
-    ngx_str_t *name, ngx_str_t *value, ngx_uint_t n)
+/* An exponent, name=value; NULL, or what is wrong with it. */
+
+static const char *
+ngx_gateway_select_weight(ngx_gateway_select_chain_t *chain, ngx_str_t *value)
 {
     size_t                          len;
     double                         *field;
-    ngx_int_t                       exponent;
-    ngx_uint_t                      i;
+    ngx_int_t                       n;
     ngx_gateway_select_exponent_t  *e;
 
-    for (i = 0; i < n; i++) {
+    for (e = ngx_gateway_select_exponents; e->name.len; e++) {
+        len = e->name.len;
 
-        len = 0;
-
-        for (e = ngx_gateway_select_exponents; e->name.len; e++) {
-            len = e->name.len;
-
-            if (value[i].len > len
-                && ngx_strncmp(value[i].data, e->name.data, len) == 0
-                && value[i].data[len] == '=')
-            {
-                break;
-            }
-        }
-
-        if (e->name.len == 0) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid weight \"%V\" in \"%V\", success=, "
-                               "correctness=, liveliness= or latency= is "
-                               "expected", &value[i], name);
-            return NGX_CONF_ERROR;
+        if (value->len <= len
+            || value->data[len] != '='
+            || ngx_strncmp(value->data, e->name.data, len) != 0)
+        {
+            continue;
         }
 
         field = (double *) ((u_char *) chain + e->offset);
 
         if (*field != NGX_GATEWAY_SELECT_UNSET) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "duplicate weight \"%V\" in \"%V\"",
-                               &value[i], name);
-            return NGX_CONF_ERROR;
+            return "it is duplicate";
         }
 
-        exponent = ngx_atofp(value[i].data + len + 1, value[i].len - len - 1,
-                             2);
+        n = ngx_atofp(value->data + len + 1, value->len - len - 1, 2);
 
-        if (exponent == NGX_ERROR
-            || exponent > NGX_GATEWAY_SELECT_WEIGHT_MAX * 100)
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid weight \"%V\" in \"%V\", an exponent "
-                               "of 0 to %d is expected", &value[i], name,
-                               NGX_GATEWAY_SELECT_WEIGHT_MAX);
-            return NGX_CONF_ERROR;
+        if (n == NGX_ERROR || n > NGX_GATEWAY_SELECT_WEIGHT_MAX * 100) {
+            return "an exponent of 0 to 64 is expected";
         }
 
-        *field = exponent / 100.0;
+        *field = n / 100.0;
+
+        return NULL;
     }
 
-    return NGX_CONF_OK;
+    return "success=, correctness=, liveliness= or latency= is expected";
 }

@@ -12,7 +12,6 @@
 #define NGX_GATEWAY_SELECT_CHECK_NAME_MAX  32
 #define NGX_GATEWAY_SELECT_OFFSET_MAX      1000000
 
-#define NGX_GATEWAY_SELECT_CHECK_PENALTY   60000
 #define NGX_GATEWAY_SELECT_OFFSET_FROM     8
 #define NGX_GATEWAY_SELECT_OFFSET_TO       64
 
@@ -153,7 +152,6 @@ ngx_gateway_select_conf_check(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     check->name = value[1];
-    check->penalty = NGX_GATEWAY_SELECT_CHECK_PENALTY;
     check->offset_from = NGX_GATEWAY_SELECT_OFFSET_FROM;
     check->offset_to = NGX_GATEWAY_SELECT_OFFSET_TO;
 
@@ -195,7 +193,7 @@ ngx_gateway_select_checks_init(ngx_conf_t *cf,
 {
     ngx_str_t                         *names;
     ngx_uint_t                         i, n;
-    ngx_gateway_select_check_t       **check;
+    ngx_gateway_select_check_t       **check, *named;
     ngx_gateway_select_chain_t       **chains, *chain;
     ngx_gateway_select_check_conf_t   *conf;
 
@@ -207,8 +205,9 @@ ngx_gateway_select_checks_init(ngx_conf_t *cf,
 
         for (n = 0; n < chain->check_names.nelts; n++) {
             conf = ngx_gateway_select_check_find(gmcf, &names[n]);
+            named = ngx_gateway_select_check_named(&names[n]);
 
-            if (conf == NULL) {
+            if (conf == NULL && named == NULL) {
                 ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                    "no \"gateway_check\" has the name \"%V\" "
                                    "in \"check\" of chain \"%V\"",
@@ -221,7 +220,7 @@ ngx_gateway_select_checks_init(ngx_conf_t *cf,
                 return NGX_ERROR;
             }
 
-            *check = ngx_gateway_select_check_create(cf, conf);
+            *check = conf ? ngx_gateway_select_check_create(cf, conf) : named;
             if (*check == NULL) {
                 return NGX_ERROR;
             }
@@ -249,6 +248,8 @@ ngx_gateway_select_check_create(ngx_conf_t *cf,
     check->penalty = conf->penalty;
     check->mode = conf->mode;
     check->conf = conf;
+
+    ngx_gateway_select_check_custom(check);
 
     return check;
 }
@@ -333,14 +334,14 @@ static char *
 ngx_gateway_select_check_request(ngx_conf_t *cf,
     ngx_gateway_select_check_conf_t *check, ngx_str_t *value, ngx_uint_t n)
 {
-    size_t  i;
+    size_t  len;
 
-    for (i = 0; i < value[0].len; i++) {
-        if (value[0].data[i] < 'A' || value[0].data[i] > 'Z') {
-            return ngx_gateway_select_check_invalid(cf, check, &value[0],
-                                            "request",
-                                            "a method in upper case");
-        }
+    len = strspn((char *) value[0].data, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+
+    if (len == 0 || len != value[0].len) {
+        return ngx_gateway_select_check_invalid(cf, check, &value[0],
+                                                "request",
+                                                "a method in upper case");
     }
 
     check->method = value[0];

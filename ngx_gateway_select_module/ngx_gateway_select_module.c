@@ -5,6 +5,7 @@
 
 
 #include "ngx_gateway_select.h"
+#include "ngx_gateway_select_check.h"
 #include "ngx_gateway_select_conf.h"
 #include "ngx_gateway_select_find.h"
 #include "ngx_gateway_select_leader.h"
@@ -80,13 +81,6 @@ static ngx_command_t  ngx_gateway_select_commands[] = {
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_gateway_select_main_conf_t, max_nodes),
       &ngx_gateway_select_nodes_bounds },
-
-    { ngx_string("gateway_find_auth"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_FLAG,
-      ngx_conf_set_flag_slot,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_gateway_select_main_conf_t, find_auth),
-      NULL },
 
     { ngx_string("gateway_find"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
@@ -186,6 +180,10 @@ ngx_gateway_select_init_process(ngx_cycle_t *cycle)
 
     ngx_gateway_select_pick_init(gmcf);
 
+    if (ngx_gateway_select_checker_init(cycle, gmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     return ngx_gateway_select_leader_init(cycle, gmcf);
 }
 
@@ -207,6 +205,7 @@ ngx_gateway_select_exit_process(ngx_cycle_t *cycle)
         return;
     }
 
+    ngx_gateway_select_checker_exit(gmcf);
     ngx_gateway_select_leader_exit(gmcf);
     ngx_gateway_select_pick_exit(gmcf);
     mesh_http_stop(gmcf->http);

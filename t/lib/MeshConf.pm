@@ -11,7 +11,8 @@ package MeshConf;
 #
 # Options: http, server (default: the shipped locations), edge (1: with the
 # directives of a whole edge, see directives()), without (a directive that is
-# to be left out of these).  %DIR% is the directory.
+# to be left out of these), modules (the names of those to load, in order).
+# %DIR% is the directory.
 
 use strict;
 use warnings;
@@ -59,7 +60,10 @@ sub configure {
     my $build = $ENV{BUILD} || "$FindBin::Bin/../build";
     my $modules = $ENV{TEST_NGINX_LOAD_MODULES}
                   || "$build/ngx_mesh_relay_module.so";
-    my $load = join '', map { "load_module $_;\n" } split ' ', $modules;
+    my @modules = split ' ', $modules;
+    @modules = map { my $name = $_; grep { m{/\Q$name\E\.so$} } @modules }
+               @{ $o{modules} } if $o{modules};
+    my $load = join '', map { "load_module $_;\n" } @modules;
     my $without = $o{without} // 'none';
     my $edge = join "\n    ", ($o{edge} // 1)
         ? grep { !/^$without / } @directives : ();

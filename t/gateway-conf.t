@@ -1,0 +1,260 @@
+# Guards "nginx -t" of the gateway: a bad value, a repeated, lacking or
+# misplaced directive is refused with an error that names it, and good ones
+# raise no warning.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use MeshConf;
+use Test::More;
+
+my $conf = MeshConf->new;
+
+sub http { return (edge => 0, server => '', http => $_[0]) }
+sub chain { return http("gateway_chain eth { $_[0] }") }
+sub check { return http("gateway_check tip { $_[0] }") }
+
+sub pool {
+    return http("upstream pool { server 127.0.0.1:1; gateway_select $_[0]; }");
+}
+
+$conf->accepted('the module without a directive', [http('')]);
+$conf->accepted('an empty chain', [chain('')]);
+
+# directives of http{}
+
+my @http = (
+    ['gateway_weights', ['latency=8', 'success=0 correctness=1.25',
+                         'liveliness=64 latency=0.01'],
+     ['latency', 'latency=', 'latency=-1', 'latency=x', 'latency=65',
+      'speed=1', '=1', 'latency=1 latency=2']],
+    ['gateway_interval', ['200ms', '1s'], ['0', 'x', '-1', '""']],
+    ['gateway_max_nodes', ['1', '16384'], ['0', '16385', 'x', '-1']],
+    ['gateway_find_auth', ['off'], ['yes', '1', '""']],
+    ['gateway_auth', ['%DIR%/auth.json'], ['%DIR%/none', '%DIR%', '""']],
+);
+
+for (@http) {
+    my ($name, $good, $bad) = @$_;
+    $conf->accepted("$name $_", [http("$name $_;")]) for @$good;
+    $conf->refused("$name $_", [http("$name $_;")], $name) for @$bad;
+    $conf->refused("$name without a value", [http("$name;")], $name,
+                   'invalid number of arguments');
+    $conf->refused("$name twice", [http("$name $good->[0]; " x 2)], $name)
+        if $name ne 'gateway_weights';
+    $conf->refused("$name in server{}",
+                   [edge => 0, server => "$name $good->[0];"],
+                   $name, 'directive is not allowed here');
+}
+
+$conf->refused('a weight twice', [http('gateway_weights latency=8; ' x 2)],
+               'gateway_weights', 'latency=8', 'duplicate');
+$conf->accepted('weights in two places',
+                [http('gateway_weights latency=8; gateway_weights success=1;')]);
+
+# operators
+
+$conf->accepted("gateway_operator $_", [http("gateway_operator acme $_;")])
+    for 'example.com', '*.example.com .example.org', '10.0.0.0/8',
+        '2001:db8::/32 192.0.2.7', '*';
+$conf->refused("gateway_operator $_", [http("gateway_operator acme $_;")],
+               'gateway_operator', (split)[0])
+    for '10.0.0.0/33', '10.0.0.0/x', 'name/24', 'https://example.com',
+        'host:80', '"a b"';
+$conf->refused('gateway_operator without a pattern',
+               [http('gateway_operator acme;')], 'gateway_operator',
+               'invalid number of arguments');
+$conf->refused('an operator\'s name', [http('gateway_operator "a b" x;')],
+               'gateway_operator', 'a b');
+
+# keys of a chain, in gateway_chain {} and in gateway_select
+
+my @keys = (
+    ['family', [qw(evm solana pokt cosmos generic none)], ['EVM', 'eth']],
+    ['height_tolerance', ['0', '5', '1000000'], ['-1', 'x', '1000001']],
+    ['operator_cap', ['40%', '100%', '12.5%'],
+     ['0%', '101%', '40', '0.4', '%', 'x%']],
+    ['max_ejected', ['50%'], ['0%', '50', 'x']],
+    ['timeout', ['3s', '500ms'], ['0', 'x', '-1s']],
+    ['check_interval', ['10s'], ['0', 'x']],
+    ['witness', ['http://127.0.0.1:1/x', 'https://127.0.0.1'],
+     ['127.0.0.1', 'ftp://127.0.0.1', 'http://', 'http://127.0.0.1:x']],
+    ['weights', ['latency=8'], ['latency', 'speed=1', 'latency=x']],
+);
+
+for (@keys) {
+    my ($name, $good, $bad) = @$_;
+    $conf->accepted("$name $_", [chain("$name $_;")]) for @$good;
+    $conf->accepted("$name=$_", [pool("$name=$_")]) for @$good;
+    $conf->refused("$name $_", [chain("$name $_;")], qq("$name"), $_)
+        for @$bad;
+    $conf->refused("$name=$_", [pool("$name=$_")], qq("$name"), $_)
+        for @$bad;
+    $conf->refused("$name twice", [chain("$name $good->[0]; " x 2)],
+                   qq("$name"), 'eth', 'duplicate');
+    $conf->refused("$name= twice", [pool("$name=$good->[0] " x 2)],
+                   qq("$name"), 'u:pool', 'duplicate');
+    $conf->refused("$name without a value", [chain("$name;")],
+                   qq("$name"), 'eth');
+    $conf->refused("$name= without a value", [pool("$name=")],
+                   qq("$name"), 'u:pool');
+    $conf->refused("$name of two values", [chain("$name $good->[0] x;")],
+                   qq("$name"), 'eth');
+}
+
+$conf->accepted('several weights', [chain('weights latency=8 success=1;')]);
+$conf->accepted('several weights=', [pool('weights=latency=8,success=1')]);
+$conf->refused('a weight twice', [chain('weights latency=8 latency=9;')],
+               'latency=9', 'weights', 'duplicate');
+
+$conf->accepted("$_ of a pool", [pool($_)])
+    for 'host=rpc.example', 'uri=/x', 'tls=on', 'tls=off';
+$conf->refused("$_ of a pool", [pool($_)], (split /=/)[0], 'u:pool')
+    for 'host=a/b', 'host=', 'uri=x', 'uri=', 'tls=maybe', 'node=http://a',
+        'nothing=1';
+$conf->refused("$_ of a chain", [chain("$_;")], (split)[0], 'eth')
+    for 'host a', 'uri /', 'tls on', 'nothing 1', 'server 127.0.0.1:1';
+
+# nodes
+
+$conf->accepted("node $_", [chain("node $_;")])
+    for 'http://127.0.0.1:1', 'https://127.0.0.1/v3/KEY operator=acme',
+        'http://[::1]:1', 'http://unix:/tmp/x.sock weight=5 backup down',
+        'http://127.0.0.1 name=own weight=65535';
+$conf->refused("node $_", [chain("node $_;")], 'node', (split)[-1], 'eth')
+    for '127.0.0.1:1', 'ws://127.0.0.1', 'http://',
+        'http://127.0.0.1:1 weight=0', 'http://127.0.0.1:1 weight=65536',
+        'http://127.0.0.1:1 weight=x', 'http://127.0.0.1:1 weight=',
+        'http://127.0.0.1:1 weight=1 weight=2', 'http://127.0.0.1:1 name=',
+        'http://127.0.0.1:1 name=a/b', 'http://127.0.0.1:1 operator=',
+        'http://127.0.0.1:1 operator=a/b', 'http://127.0.0.1:1 backup=1',
+        'http://127.0.0.1:1 down down', 'http://127.0.0.1:1 up',
+        'http://127.0.0.1:1/' . 'a' x 500;
+$conf->refused('a node twice',
+               [chain('node http://127.0.0.1:1; node http://127.0.0.1:1;')],
+               'duplicate', '127.0.0.1:1', 'eth');
+$conf->refused('a name of nodes twice',
+               [chain('node http://127.0.0.1:1 name=a;
+                       node http://127.0.0.1:2 name=a;')],
+               'duplicate', '"a"', 'eth');
+$conf->accepted('two paths of a host',
+                [chain('node http://127.0.0.1/a; node http://127.0.0.1/b;')]);
+
+# chains
+
+$conf->refused('a chain twice',
+               [http('gateway_chain eth { } gateway_chain eth { }')],
+               'duplicate', 'eth');
+$conf->refused('a chain in two forms',
+               [http('gateway_chain u:pool { }
+                      upstream pool { server 127.0.0.1:1; gateway_select
+                                      family=evm; }')], 'duplicate', 'u:pool');
+$conf->refused("a chain named $_", [http("gateway_chain $_ { }")], 'chain')
+    for '""', '"a b"', 'a/b', 'a' x 256;
+$conf->refused('a chain without a name', [http('gateway_chain { }')],
+               'gateway_chain', 'invalid number of arguments');
+$conf->refused('a chain without a block', [http('gateway_chain eth;')],
+               'gateway_chain', 'has no opening "{"');
+$conf->refused('a block in a chain', [chain('node { }')], 'unexpected "{"');
+$conf->refused('a chain in server{}',
+               [edge => 0, server => 'gateway_chain eth { }'],
+               'gateway_chain', 'directive is not allowed here');
+
+$conf->file('nodes.conf', "node http://127.0.0.1:1;\n");
+$conf->file('bad.conf', "node 127.0.0.1:1;\n");
+$conf->accepted('an include in a chain',
+                [chain('family evm; include %DIR%/nodes.conf;')]);
+$conf->refused('a fault in an include', [chain('include %DIR%/bad.conf;')],
+               'node', '127.0.0.1:1', '%DIR%/bad.conf:1');
+
+# configured checks
+
+my $need = 'request POST /; value result; role height;';
+
+$conf->accepted("check $_", [check($_)])
+    for $need, 'request POST; value $; role height;',
+        'request GET /a/$height?b=$id; value a[0].b; role identifier;',
+        'request GET /$height_hex; value a; role identifier; offset 1 1;',
+        'request GET /; value a; role equals 0x1;',
+        'request GET /; value a; role equals "";',
+        'request GET /; value a; role pattern ^0x[0-9a-f]+$;',
+        "$need interval 3s; penalty 1m; mode direct; header X-Key secret;",
+        "$need mode relayed; body '{\"id\":\$id}';";
+
+for (['request', 'post /', 'POST x', 'POST "/a b"', '"" /', 'POST / /'],
+     ['value', '[', 'a..b', 'a[x]'],
+     ['role', 'size', 'height 1', 'equals', 'pattern', 'pattern ('],
+     ['header', 'a', '"a b" c', 'a: b', "a \"b\x01\""],
+     ['interval', '0', 'x', '-1s'],
+     ['penalty', '0', 'x'],
+     ['mode', 'auto', 'x'],
+     ['offset', '1', '2 1', 'x 1', '1 x', '1 1000001'])
+{
+    my ($name, @bad) = @$_;
+    my $rest = $need =~ s/\b$name [^;]*;//r;
+    $rest =~ s{POST /}{POST /\$height} if $name eq 'offset';
+    $rest =~ s{role height}{role identifier} if $name eq 'offset';
+    for my $value (@bad) {
+        (my $shown = "check $name $value") =~ s/[\x00-\x1f]/?/g;
+        $conf->refused($shown, [check("$rest $name $value;")], $name);
+    }
+    $conf->refused("check without a value of $name", [check("$rest $name;")],
+                   $name);
+}
+
+for my $name (qw(request value role)) {
+    my $rest = $need =~ s/\b$name [^;]*;//r;
+    $conf->refused("check without $name", [check($rest)], "no \"$name\"",
+                   'tip');
+}
+
+$conf->refused("check $_ twice", [check("$need $_; $_;")], 'duplicate',
+               (split)[0], 'tip')
+    for 'request GET /', 'value a', 'role height', 'body a', 'header a b',
+        'interval 1s', 'penalty 1s', 'mode direct';
+$conf->refused('an offset without a block',
+               [check("$need offset 1 2;")], 'offset', 'tip', '$height');
+$conf->refused('a height of a height',
+               [check('request GET /$height; value a; role height;')],
+               'role height', 'tip', '$height');
+$conf->refused('an unknown directive of a check', [check("$need retry 1;")],
+               'retry', 'tip');
+$conf->refused("a check named $_", [http("gateway_check $_ { $need }")],
+               'gateway_check')
+    for '""', '"a b"', 'a/b', 'a' x 33;
+$conf->refused('a check twice',
+               [http("gateway_check a { $need } gateway_check a { $need }")],
+               'duplicate', 'gateway_check', '"a"');
+
+$conf->accepted('a check of a chain, before and after it',
+                [http("gateway_check a { $need } gateway_chain eth
+                       { check a b; } gateway_check b { $need }")]);
+$conf->accepted('a check of a pool',
+                [http("gateway_check a { $need } upstream pool
+                       { server 127.0.0.1:1; gateway_select check=a; }")]);
+$conf->refused('a check that is not there', [chain('check absent;')],
+               'gateway_check', 'absent', 'eth');
+$conf->refused('a check of a pool that is not there', [pool('check=absent')],
+               'gateway_check', 'absent', 'u:pool');
+
+# the token
+
+$conf->accepted('both of gateway_auth and gateway_find_auth',
+                [http('gateway_auth %DIR%/auth.json; gateway_find_auth on;')]);
+$conf->refused('gateway_find_auth without a token',
+               [http('gateway_find_auth on;')], 'gateway_find_auth',
+               'gateway_auth');
+$conf->file('open.json', '{"Value":"open-token"}', 0644);
+$conf->file('shape.json', '{"Value":5}');
+$conf->refused('an open token', [http('gateway_auth %DIR%/open.json;')],
+               'gateway_auth', 'open.json', 'chmod 600');
+$conf->refused('a token of another shape',
+               [http('gateway_auth %DIR%/shape.json;')],
+               'gateway_auth', 'shape.json');
+unlike($conf->dump(http('gateway_auth %DIR%/auth.json;')),
+       qr/edge-token-secret/, 'no token in nginx -T');
+
+done_testing();
