@@ -125,14 +125,14 @@ static uint32_t gateway_rank_slots(uint32_t n);
 
 
 const gateway_rank_conf_t  gateway_rank_defaults = {
-    .success = 8,
+    .success = 16,
     .correctness = 4,
     .liveliness = 2,
     .latency = 6,
     .latency_floor = 2,
     .operator_cap = 0.4,
     .max_ejected = 0.5,
-    .explore = 0.002
+    .explore = 0.001
 };
 
 

@@ -3,8 +3,8 @@
  * From weights to a table that is drawn from in O(1): pure arithmetic.
  *
  * A candidate is a node, in a session where the chain has sessions.  A pick
- * draws two candidates and takes the better by latency x (in-flight + 1);
- * so the share a candidate gets is not the probability it is drawn with.
+ * draws two candidates and takes the better by gateway_rank_cost(); so the
+ * share a candidate gets is not the probability it is drawn with.
  * The cap on an operator is kept on the shares: these are limited first, and
  * the draws that give them follow from T = sqrt(U) (T: sum of the draws, U:
  * of the shares, of all that are no faster).
@@ -138,6 +138,17 @@ void gateway_rank_begin(gateway_rank_t *rank, const gateway_rank_conf_t *conf,
  */
 
 int gateway_rank_slice(gateway_rank_t *rank, uint32_t budget);
+
+
+/*
+ * What the better of two draws is chosen by: latency x in-flight, with some
+ * more added, since the first few tries on a node do not make it slower.
+ */
+
+#define GATEWAY_RANK_IDLE   4
+
+#define gateway_rank_cost(entry, inflight)                                    \
+    ((entry)->latency * (float) ((inflight) + GATEWAY_RANK_IDLE))
 
 
 /*

@@ -20,7 +20,7 @@
 #define GATEWAY_PATIENCE        1.25           /* of p99 */
 
 #define GATEWAY_PACE_MIN        0.001
-#define GATEWAY_PACE_DOUBLES    10000.0        /* ms */
+#define GATEWAY_PACE_DOUBLES    20000.0        /* ms */
 #define GATEWAY_QUOTA_MAX       60000
 
 #define GATEWAY_EJECT_MAX       600000

@@ -210,10 +210,10 @@ ngx_gateway_select_better(ngx_gateway_select_chain_sh_t *chain,
         return;
     }
 
-    a = ngx_gateway_select_inflight(chain, best->node) + 1;
-    b = ngx_gateway_select_inflight(chain, other->node) + 1;
+    a = ngx_gateway_select_inflight(chain, best->node);
+    b = ngx_gateway_select_inflight(chain, other->node);
 
-    if (other->latency * (float) b < best->latency * (float) a) {
+    if (gateway_rank_cost(other, b) < gateway_rank_cost(best, a)) {
         *best = *other;
     }
 }
