@@ -89,7 +89,8 @@ int gateway_quorum_identifier(gateway_vote_t *votes, uint32_t n,
  * POCKET_OK: *ref was advanced or confirmed.  It never goes back, but for a
  * quorum that has not reached it for GATEWAY_QUORUM_PATIENCE, and one that
  * was not proven; a step is bounded by what the block time allows.
- * POCKET_ERROR: inconclusive, *ref is as it was.
+ * POCKET_ERROR: inconclusive; a reference that is not proven may have moved
+ * all the same, so that the chain's pace is learned.
  */
 
 int gateway_quorum_height(gateway_vote_t *votes, uint32_t n,

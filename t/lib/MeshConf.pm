@@ -8,6 +8,7 @@ package MeshConf;
 #   $conf->accepted('what', [http => '...']);       # without any warning
 #   $conf->file('name', $text, 0600);               # its path
 #   my $text = $conf->dump(...)                     # nginx -T
+#   my $body = $conf->answer('/uri', http => '...') # of nginx, started for it
 #
 # Options: http, server (default: the shipped locations), edge (1: with the
 # directives of a whole edge, see directives()), without (a directive that is
@@ -19,8 +20,10 @@ use warnings;
 
 use File::Temp ();
 use FindBin;
+use IO::Socket::UNIX;
 use MeshRelay;
 use Test::More ();
+use Time::HiRes ();
 
 sub new {
     my ($class) = @_;
@@ -113,6 +116,42 @@ sub dump {
     my ($self, %o) = @_;
     $self->configure(%o);
     return ($self->nginx('-T'))[1];
+}
+
+# The body of the answer; undef: nginx did not start.
+sub answer {
+    my ($self, $uri, %o) = @_;
+    my $nginx = $ENV{TEST_NGINX_BINARY} || 'nginx';
+    my $dir = $self->{dir};
+    $self->configure(%o);
+    unlink "$dir/nginx.sock";
+
+    my $pid = fork // die "fork: $!";
+    if (!$pid) {
+        $ENV{LD_PRELOAD} = $ENV{TEST_NGINX_LD_PRELOAD}
+            if $ENV{TEST_NGINX_LD_PRELOAD};
+        open STDERR, '>', "$dir/error.log";
+        exec $nginx, '-p', "$dir/", '-e', 'stderr', '-c', "$dir/nginx.conf",
+             '-g', 'daemon off;';
+        exit 127;
+    }
+
+    my ($sock, $body);
+    for (1 .. 300) {
+        last if waitpid($pid, 1) == $pid;
+        $sock = IO::Socket::UNIX->new(Peer => "$dir/nginx.sock") and last;
+        Time::HiRes::sleep(0.1);
+    }
+
+    if ($sock) {
+        print $sock "GET $uri HTTP/1.0\r\nHost: test\r\n\r\n";
+        local $/;
+        (undef, $body) = split /\r\n\r\n/, <$sock>, 2;
+        kill QUIT => $pid;
+        waitpid $pid, 0;
+    }
+
+    return $body;
 }
 
 # each of the texts has to be in the one line of the error

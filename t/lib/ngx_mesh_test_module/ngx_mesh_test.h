@@ -160,6 +160,21 @@ char *ngx_mesh_test_find(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
       NULL }
 
 
+/* ngx_mesh_test_conf.c */
+
+char *ngx_mesh_test_conf(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
+#define NGX_MESH_TEST_CONF_COMMANDS                                           \
+                                                                              \
+    { ngx_string("mesh_test_conf"),                                           \
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,                                      \
+      ngx_mesh_test_conf,                                                     \
+      NGX_HTTP_LOC_CONF_OFFSET,                                               \
+      0,                                                                      \
+      NULL }
+
+
 extern ngx_module_t  ngx_mesh_test_module;
 
 
