@@ -4,6 +4,8 @@
  *
  * A record is in one of three lists, each in order of time: kept (acknowledged
  * by the server of now), again (by another one), sent (again, not answered).
+ * They come and go in order, so their memory is that of blocks, which are
+ * freed with their last record: single ones would leave holes in the heap.
  */
 
 
@@ -11,6 +13,7 @@
 #include "ngx_mesh_relay_repeat.h"
 
 
+#define NGX_MESH_RELAY_REPEAT_BLOCK   (256 * 1024)
 #define NGX_MESH_RELAY_REPEAT_BATCH   256     /* commands at once */
 #define NGX_MESH_RELAY_REPEAT_CHECK   1000    /* ms, of the server */
 #define NGX_MESH_RELAY_REPEAT_RETRY   200     /* ms, after a refusal */
@@ -18,7 +21,15 @@
 
 
 typedef struct {
+    u_char                      *pos;         /* free from here */
+    u_char                      *end;
+    ngx_uint_t                   count;       /* records in it */
+} ngx_mesh_relay_block_t;
+
+
+typedef struct {
     ngx_queue_t                  link;
+    ngx_mesh_relay_block_t      *block;
     ngx_mesh_relay_main_conf_t  *mcf;
     ngx_mesh_relay_node_t       *node;
     ngx_msec_t                   at;          /* it was acknowledged */
@@ -39,6 +50,9 @@ struct ngx_mesh_relay_repeat_s {
     size_t                       size;
     ngx_uint_t                   nsent;
 
+    ngx_mesh_relay_block_t      *block;       /* of the next record */
+    ngx_mesh_relay_block_t      *spare;
+
     ngx_event_t                  timer;
     ngx_msec_t                   asked;       /* the check under way */
     ngx_mesh_relay_server_t      server;
@@ -51,6 +65,12 @@ struct ngx_mesh_relay_repeat_s {
 };
 
 
+static ngx_mesh_relay_kept_t *ngx_mesh_relay_kept_alloc(
+    ngx_mesh_relay_repeat_t *repeat, size_t size);
+static ngx_mesh_relay_block_t *ngx_mesh_relay_block_get(
+    ngx_mesh_relay_repeat_t *repeat, size_t size);
+static void ngx_mesh_relay_block_put(ngx_mesh_relay_repeat_t *repeat,
+    ngx_mesh_relay_block_t *block);
 static size_t ngx_mesh_relay_kept_size(ngx_mesh_relay_kept_t *kept);
 static void ngx_mesh_relay_kept_free(ngx_mesh_relay_repeat_t *repeat,
     ngx_mesh_relay_kept_t *kept);
@@ -151,6 +171,16 @@ ngx_mesh_relay_repeat_exit(ngx_mesh_relay_main_conf_t *mcf)
                             ngx_queue_data(q, ngx_mesh_relay_kept_t, link));
         }
     }
+
+    if (repeat->block) {
+        ngx_free(repeat->block);
+        repeat->block = NULL;
+    }
+
+    if (repeat->spare) {
+        ngx_free(repeat->spare);
+        repeat->spare = NULL;
+    }
 }
 
 
@@ -182,7 +212,7 @@ ngx_mesh_relay_repeat_keep(ngx_mesh_relay_record_t *rec)
         ngx_mesh_relay_repeat_drop(repeat);
     }
 
-    kept = ngx_alloc(size, ngx_cycle->log);
+    kept = ngx_mesh_relay_kept_alloc(repeat, size);
     if (kept == NULL) {
         ngx_mesh_relay_repeat_drop(repeat);
         return;
@@ -217,6 +247,85 @@ ngx_mesh_relay_repeat_keep(ngx_mesh_relay_record_t *rec)
 }
 
 
+static ngx_mesh_relay_kept_t *
+ngx_mesh_relay_kept_alloc(ngx_mesh_relay_repeat_t *repeat, size_t size)
+{
+    ngx_mesh_relay_kept_t   *kept;
+    ngx_mesh_relay_block_t  *block;
+
+    size = ngx_align(size, NGX_ALIGNMENT);
+    block = repeat->block;
+
+    if (block == NULL || (size_t) (block->end - block->pos) < size) {
+
+        block = ngx_mesh_relay_block_get(repeat, size);
+        if (block == NULL) {
+            return NULL;
+        }
+
+        if (repeat->block && repeat->block->count == 0) {
+            ngx_mesh_relay_block_put(repeat, repeat->block);
+        }
+
+        repeat->block = block;
+    }
+
+    kept = (ngx_mesh_relay_kept_t *) block->pos;
+    kept->block = block;
+
+    block->pos += size;
+    block->count++;
+
+    return kept;
+}
+
+
+static ngx_mesh_relay_block_t *
+ngx_mesh_relay_block_get(ngx_mesh_relay_repeat_t *repeat, size_t size)
+{
+    ngx_mesh_relay_block_t  *block;
+
+    size += sizeof(ngx_mesh_relay_block_t) + NGX_ALIGNMENT;
+
+    if (size <= NGX_MESH_RELAY_REPEAT_BLOCK && repeat->spare) {
+        block = repeat->spare;
+        repeat->spare = NULL;
+
+    } else {
+        size = ngx_max(size, NGX_MESH_RELAY_REPEAT_BLOCK);
+
+        block = ngx_alloc(size, ngx_cycle->log);
+        if (block == NULL) {
+            return NULL;
+        }
+
+        block->end = (u_char *) block + size;
+    }
+
+    block->pos = ngx_align_ptr((u_char *) block
+                               + sizeof(ngx_mesh_relay_block_t),
+                               NGX_ALIGNMENT);
+    block->count = 0;
+
+    return block;
+}
+
+
+static void
+ngx_mesh_relay_block_put(ngx_mesh_relay_repeat_t *repeat,
+    ngx_mesh_relay_block_t *block)
+{
+    if (repeat->spare == NULL
+        && block->end - (u_char *) block == NGX_MESH_RELAY_REPEAT_BLOCK)
+    {
+        repeat->spare = block;
+        return;
+    }
+
+    ngx_free(block);
+}
+
+
 static size_t
 ngx_mesh_relay_kept_size(ngx_mesh_relay_kept_t *kept)
 {
@@ -228,12 +337,19 @@ static void
 ngx_mesh_relay_kept_free(ngx_mesh_relay_repeat_t *repeat,
     ngx_mesh_relay_kept_t *kept)
 {
+    ngx_mesh_relay_block_t  *block;
+
     ngx_queue_remove(&kept->link);
 
     repeat->count--;
     repeat->size -= ngx_mesh_relay_kept_size(kept);
 
-    ngx_free(kept);
+    block = kept->block;
+    block->count--;
+
+    if (block->count == 0 && block != repeat->block) {
+        ngx_mesh_relay_block_put(repeat, block);
+    }
 }
 
 
