@@ -577,10 +577,23 @@ ngx_gateway_select_set_checks(ngx_conf_t *cf,
     ngx_gateway_select_chain_t *chain, ngx_gateway_select_key_t *key,
     ngx_str_t *value, ngx_uint_t n)
 {
-    ngx_uint_t   i;
+    ngx_uint_t   i, j;
     ngx_str_t   *name;
 
     for (i = 0; i < n; i++) {
+
+        for (j = 0; j < i; j++) {
+            if (value[j].len == value[i].len
+                && ngx_strncmp(value[j].data, value[i].data, value[i].len)
+                   == 0)
+            {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                                   "duplicate \"%V\" in \"check\" of chain "
+                                   "\"%V\"", &value[i], &chain->name);
+                return NGX_CONF_ERROR;
+            }
+        }
+
         name = ngx_array_push(&chain->check_names);
         if (name == NULL) {
             return NGX_CONF_ERROR;

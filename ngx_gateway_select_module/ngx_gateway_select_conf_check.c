@@ -638,10 +638,10 @@ ngx_gateway_select_check_complete(ngx_conf_t *cf,
     check->has_height = gateway_probe_has_height(&path)
                         || gateway_probe_has_height(&body);
 
-    if (check->has_height && check->role == NGX_GATEWAY_SELECT_HEIGHT) {
+    if (check->has_height && check->role != NGX_GATEWAY_SELECT_IDENTIFIER) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"role height\" in \"gateway_check\" \"%V\" "
-                           "conflicts with $height in its request",
+                           "$height in the request of \"gateway_check\" "
+                           "\"%V\" needs \"role identifier\"",
                            &check->name);
         return NGX_CONF_ERROR;
     }

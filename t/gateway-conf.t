@@ -217,9 +217,10 @@ $conf->refused("check $_ twice", [check("$need $_; $_;")], 'duplicate',
         'interval 1s', 'penalty 1s', 'mode direct';
 $conf->refused('an offset without a block',
                [check("$need offset 1 2;")], 'offset', 'tip', '$height');
-$conf->refused('a height of a height',
-               [check('request GET /$height; value a; role height;')],
-               'role height', 'tip', '$height');
+$conf->refused("a block, and role $_",
+               [check("request GET /\$height; value a; role $_;")],
+               'role identifier', 'tip', '$height')
+    for 'height', 'equals 1', 'pattern 1';
 $conf->refused('an unknown directive of a check', [check("$need retry 1;")],
                'retry', 'tip');
 $conf->refused("a check named $_", [http("gateway_check $_ { $need }")],
@@ -235,6 +236,14 @@ $conf->accepted('a check of a chain, before and after it',
 $conf->accepted('a check of a pool',
                 [http("gateway_check a { $need } upstream pool
                        { server 127.0.0.1:1; gateway_select check=a; }")]);
+$conf->refused('a check twice in a chain',
+               [http("gateway_check a { $need } gateway_chain eth
+                       { check a a; }")], 'duplicate', '"a"', 'check', 'eth');
+$conf->refused('a check twice in a pool',
+               [http("gateway_check a { $need } upstream pool
+                       { server 127.0.0.1:1; gateway_select check=a,a; }")],
+               'duplicate', '"a"', 'check', 'u:pool');
+$conf->accepted('a check that is built in', [chain('check evm_syncing_check;')]);
 $conf->refused('a check that is not there', [chain('check absent;')],
                'gateway_check', 'absent', 'eth');
 $conf->refused('a check of a pool that is not there', [pool('check=absent')],
