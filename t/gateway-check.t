@@ -1,0 +1,347 @@
+# Guards the checks: that nodes which lag, lie or answer nonsense are out
+# within a check's interval and come back when they are sound again, and that
+# no honest one is ever punished.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use MeshPool;
+use MeshServers;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $interval = 1;
+
+# nodes of a chain; each is of the operator that its letter names
+sub gateway {
+    my ($servers, $operators, %o) = @_;
+    my @operators = split //, $operators;
+    my $nodes = join '', map {
+        "node http://127.0.0.1:" . $servers->port($_) . '/'
+        . " name=n$_ operator=$operators[$_];\n"
+    } 0 .. $#operators;
+
+    return MeshPool->new(
+        workers => $o{workers} // 1,
+        http => ($o{http} // '') . "gateway_chain eth {
+            family " . ($o{family} // 'evm') . ";
+            height_tolerance 3; timeout 1s; check_interval ${interval}s;
+            max_ejected 90%; operator_cap 100%;
+            $nodes @{[$o{chain} // '']}
+        }",
+        server => 'location /gateway/find/ { gateway_find; }',
+    )->start;
+}
+
+# which nodes callers are given
+sub given {
+    my ($pool, $servers, $n) = @_;
+    my %given;
+    for (1 .. $n // 100) {
+        my $answer = $pool->ask('/gateway/find/eth', get => 1);
+        next unless $answer->{body} =~ m{"service_url":"http://[^:]*:(\d+)};
+        $given{$1}++;
+    }
+    my %port = map { ($servers->port($_) => $_) } 0 .. $#{ $servers->{ports} };
+    return { map { ($port{$_} => $given{$_}) } keys %given };
+}
+
+sub out  { my ($pool, $i) = @_; return $pool->logged("\"n$i\".* is out") }
+sub back { my ($pool, $i) = @_; return $pool->logged("\"n$i\".* returns") }
+
+# the time until a node is given to nobody
+sub until_out {
+    my ($pool, $servers, $i) = @_;
+    my $begun = time;
+    my $end;
+    $pool->wait(sub {
+        my $given = given($pool, $servers, 30);
+        $end = time;
+        return !$given->{$i} && out($pool, $i);
+    }, 15) or return 99;
+    return $end - $begun;
+}
+
+sub settle {
+    my ($pool, $servers, $n) = @_;
+    ok($pool->wait(sub { keys %{ given($pool, $servers, 60) } == $n }),
+       "all $n nodes are given");
+    sleep 2 * $interval;
+}
+
+sub honest {
+    my ($pool, $what, @honest) = @_;
+    my $n = 0;
+    my $bad = qr/\[(?:alert|crit|emerg)\](?!.* exited on signal 9)/;
+    $n += out($pool, $_) for @honest;
+    is($n, 0, "$what: no honest node was punished")
+        or diag grep { /is out/ } split /^/, $pool->log;
+    is($pool->logged($bad), 0, "$what: no alert")
+        or diag grep { /$bad/ } split /^/, $pool->log;
+}
+
+
+# one node of five, in each way; then it is sound again
+
+for my $fault (['lagging', 1.0, lag => 10],
+               ['far too high', 1.0, lag => -1000000],
+               ['lying', 1.0, lie => 1])
+{
+    my ($what, $share, $key, $value) = @$fault;
+    my $servers = MeshServers->start(5, block_time => 500);
+    my $pool = gateway($servers, 'abcde');
+
+    settle($pool, $servers, 5);
+
+    $servers->set(2, $key => $value);
+    my $time = until_out($pool, $servers, 2);
+    cmp_ok($time, '<=', $interval + 1, "$what: out in time");
+
+    sleep 2 * $interval;
+    my $given = given($pool, $servers);
+    is($given->{2} // 0, 0, "$what: it stays out");
+    cmp_ok(scalar keys %$given, '>=', 2, "$what: the others are given");
+
+    $servers->set(2, $key => 0);
+
+    if ($what ne 'lying') {
+        ok($pool->wait(sub { back($pool, 2) }, 10), "$what: it returns");
+    }
+
+    honest($pool, $what, 0, 1, 3, 4);
+    $pool->end;
+    $servers->stop;
+}
+
+
+# three lying together of one operator, against four others
+
+{
+    my $servers = MeshServers->start(7, block_time => 500);
+    my $pool = gateway($servers, 'aaabcde');
+
+    settle($pool, $servers, 7);
+    $servers->set($_, lie => 1) for 0 .. 2;
+
+    for my $i (0 .. 2) {
+        cmp_ok(until_out($pool, $servers, $i), '<=', $interval + 1,
+               "one operator's liar $i is out in time");
+    }
+
+    honest($pool, 'liars of one operator', 3 .. 6);
+    $pool->end;
+    $servers->stop;
+}
+
+
+# an operator has no majority by numbers alone
+
+{
+    my $servers = MeshServers->start(7, block_time => 500);
+    my $pool = gateway($servers, 'aaaaabc');
+
+    settle($pool, $servers, 7);
+    $servers->set($_, lie => 1, lag => -500) for 0 .. 4;
+    sleep 4 * $interval;
+    honest($pool, 'an operator with most nodes', 5, 6);
+    $pool->end;
+    $servers->stop;
+}
+
+
+# two nodes: who lies is not known, who lags is
+
+{
+    my $servers = MeshServers->start(2, block_time => 500);
+    my $pool = gateway($servers, 'ab');
+
+    settle($pool, $servers, 2);
+    $servers->set(1, lie => 1);
+    sleep 3 * $interval;
+    honest($pool, 'two that differ', 0, 1);
+
+    $servers->set(1, lie => 0, lag => 20);
+    cmp_ok(until_out($pool, $servers, 1), '<=', 2 * $interval + 1,
+           'one of two that lags is out');
+    honest($pool, 'one of two lags', 0);
+    $pool->end;
+    $servers->stop;
+}
+
+
+# a node alone is never out for what it tells
+
+{
+    my $servers = MeshServers->start(1, block_time => 500);
+    my $pool = gateway($servers, 'a');
+
+    settle($pool, $servers, 1);
+    $servers->set(0, lag => 50);
+    sleep 3 * $interval;
+    is(given($pool, $servers)->{0}, 100, 'a node alone is given');
+    honest($pool, 'a node alone', 0);
+    $pool->end;
+    $servers->stop;
+}
+
+
+# with a witness, two are enough
+
+{
+    my $servers = MeshServers->start(3, block_time => 500);
+    my $pool = gateway($servers, 'ab',
+        chain => 'witness http://127.0.0.1:' . $servers->port(2) . '/;');
+
+    settle($pool, $servers, 2);
+    $servers->set(0, lie => 1);
+    cmp_ok(until_out($pool, $servers, 0), '<=', 2 * $interval + 1,
+           'the witness tells who of two lies');
+    cmp_ok($servers->checks(2), '>=', 3, 'it is asked');
+    honest($pool, 'with a witness', 1);
+    $pool->end;
+    $servers->stop;
+}
+
+
+# what is no answer is no vote: the sound ones stay, whatever others send
+
+for my $fault (['error', error => '{"code":-32603,"message":"internal"}'],
+               ['HTML', body => '<html><body>Not here</body></html>'],
+               ['no result', body => '{"jsonrpc":"2.0","id":1}'],
+               ['500', status => 500],
+               ['hang', mode => 'hang'],
+               ['close', mode => 'close'])
+{
+    my ($what, $key, $value) = @$fault;
+    my $servers = MeshServers->start(5, block_time => 500);
+    my $pool = gateway($servers, 'abcde');
+
+    settle($pool, $servers, 5);
+
+    # three of five: more than the sound ones
+    $servers->set($_, $key => $value) for 0 .. 2;
+    sleep 4 * $interval;
+    honest($pool, $what, 3, 4);
+    my $given = given($pool, $servers);
+    cmp_ok(($given->{3} // 0) + ($given->{4} // 0), '>=', 40,
+           "$what: the sound ones are given");
+    $pool->end;
+    $servers->stop;
+}
+
+
+# quota is not punished, and left alone for as long as it asks
+
+{
+    my $servers = MeshServers->start(5, block_time => 500);
+    my $pool = gateway($servers, 'abcde');
+
+    settle($pool, $servers, 5);
+    $servers->set(1, status => 429, header => "Retry-After: 4\r\n");
+    sleep 2 * $interval;
+    $servers->reset;
+    sleep 2 * $interval;
+    cmp_ok($servers->checks(1), '<=', 2, 'it is asked less');
+    cmp_ok($servers->checks(2), '>=', 3, 'and others are not');
+    honest($pool, 'quota', 0 .. 4);
+    $pool->end;
+    $servers->stop;
+}
+
+
+# flapping: it is out whenever it is seen, and the others never
+
+{
+    my $servers = MeshServers->start(5, block_time => 500);
+    my $pool = gateway($servers, 'abcde');
+
+    settle($pool, $servers, 5);
+
+    for (1 .. 4) {
+        $servers->set(3, lag => 20);
+        sleep 1.5 * $interval;
+        $servers->set(3, lag => 0);
+        sleep 1.5 * $interval;
+    }
+
+    cmp_ok(out($pool, 3), '>=', 2, 'a node that flaps is out again');
+    honest($pool, 'flapping', 0, 1, 2, 4);
+    $pool->end;
+    $servers->stop;
+}
+
+
+# a chain that stands still is nobody's fault; checks by configuration
+
+{
+    my $servers = MeshServers->start(4);
+    my $pool = gateway($servers, 'abcd', family => 'generic',
+        http => q{
+            gateway_check head { request POST; role height; value result;
+                body '{"jsonrpc":"2.0","id":$id,"method":"eth_blockNumber"}'; }
+            gateway_check hash { request POST; role identifier;
+                value result.hash; offset 5 20;
+                body '{"jsonrpc":"2.0","id":$id,"params":["$height_hex",false],
+                       "method":"eth_getBlockByNumber"}'; }
+            gateway_check net { request POST; role equals 0x1; value result;
+                body '{"jsonrpc":"2.0","id":$id,"method":"eth_chainId"}'; }
+        },
+        chain => 'check head hash net evm_syncing_check;');
+
+    settle($pool, $servers, 4);
+    sleep 2 * $interval;
+    honest($pool, 'configured checks', 0 .. 3);
+
+    $servers->set(1, lie => 1);
+    cmp_ok(until_out($pool, $servers, 1), '<=', $interval + 1,
+           'a configured identifier finds the liar');
+
+    $servers->set(2, lag => 10);
+    cmp_ok(until_out($pool, $servers, 2), '<=', $interval + 1,
+           'a configured height finds who lags');
+
+    $servers->set(3, body => '{"jsonrpc":"2.0","result":"0x2"}');
+    cmp_ok(until_out($pool, $servers, 3), '<=', $interval + 1,
+           'another network and one that is syncing is out');
+    for my $why ('net: the value is', 'still syncing') {
+        ok($pool->wait(sub { $pool->logged(qq("n3".*$why)) }), "why: $why");
+    }
+    honest($pool, 'configured checks', 0);
+    $pool->end;
+    $servers->stop;
+}
+
+
+# one worker checks; another takes over when it is gone
+
+{
+    my $servers = MeshServers->start(3, block_time => 500);
+    my $pool = gateway($servers, 'abc', workers => 3);
+
+    settle($pool, $servers, 3);
+    $servers->reset;
+    sleep 3 * $interval;
+    my $n = $servers->checks(0);
+    cmp_ok($n, '>=', 3, 'a node is checked');
+    cmp_ok($n, '<=', 13, 'by one worker');
+
+    for my $pid ($pool->workers) {
+        kill 'KILL', $pid;
+        $servers->reset;
+        ok($pool->wait(sub { $servers->checks(0) >= 2 }),
+           'checks go on without a worker that was killed');
+    }
+
+    $pool->reload;
+    $servers->reset;
+    ok($pool->wait(sub { $servers->checks(0) >= 2 }),
+       'checks go on after a reload');
+    honest($pool, 'workers killed', 0 .. 2);
+    ok($pool->quit, 'it quits');
+    $servers->stop;
+}
+
+done_testing();
