@@ -656,6 +656,12 @@ ngx_gateway_select_operator_count(ngx_gateway_select_checker_t *checker,
     u_char      *p;
     ngx_uint_t   n;
 
+    /* a node that is an operator of its own has its slot for a number */
+
+    operator = (operator & NGX_GATEWAY_SELECT_OWN)
+               ? (operator & ~NGX_GATEWAY_SELECT_OWN) * 2 + 1
+               : operator * 2;
+
     if (operator >= checker->noperators) {
         n = operator + NGX_GATEWAY_SELECT_OPERATORS_STEP;
 
