@@ -150,6 +150,15 @@ ngx_gateway_select_upstream(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
+    /*
+     * The servers are of one owner, who has no reason to spread over them:
+     * a cap would outvote weights, and with two servers all of the ranking.
+     */
+
+    if (pool->chain->rank.operator_cap < 0) {
+        pool->chain->rank.operator_cap = 1;
+    }
+
     uscf->peer.init_upstream = ngx_gateway_select_upstream_init;
 
     uscf->flags = NGX_HTTP_UPSTREAM_CREATE
