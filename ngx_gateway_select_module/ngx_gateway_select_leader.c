@@ -16,7 +16,7 @@
 
 /* a slice ends after so long; one step more is far below 1 ms */
 
-#define NGX_GATEWAY_SELECT_SLICE      500000    /* ns */
+#define NGX_GATEWAY_SELECT_SLICE      300000    /* ns */
 
 /* records decay and ramps rise without news, too; dead rows are freed */
 
