@@ -8,8 +8,6 @@
 #include "ngx_gateway_select_check_builtin.h"
 
 
-#define NGX_GATEWAY_SELECT_CHECK_SPARSE   8     /* intervals */
-
 #define NGX_GATEWAY_SELECT_DATA_PENALTY   60000
 #define NGX_GATEWAY_SELECT_CHAIN_PENALTY  60000
 
@@ -178,7 +176,7 @@ ngx_gateway_select_always(ngx_gateway_select_probe_t *probe)
 }
 
 
-/* what hardly ever changes; a node that is out for it is asked each time */
+/* once for each question; a node that is out for it is asked each time */
 
 ngx_uint_t
 ngx_gateway_select_sparse(ngx_gateway_select_probe_t *probe)
@@ -188,9 +186,7 @@ ngx_gateway_select_sparse(ngx_gateway_select_probe_t *probe)
     watched = ngx_gateway_select_watched(probe->watch, probe->node);
 
     return watched->votes[probe->poll->index] == 0
-           || ngx_gateway_select_probe_awaited(probe)
-           || ngx_gateway_select_random() % NGX_GATEWAY_SELECT_CHECK_SPARSE
-              == 0;
+           || ngx_gateway_select_probe_awaited(probe);
 }
 
 

@@ -31,6 +31,10 @@
 #define NGX_GATEWAY_SELECT_AGREED       4
 #define NGX_GATEWAY_SELECT_HURRY        4
 
+/* intervals that a question without a block lasts */
+
+#define NGX_GATEWAY_SELECT_SPARSE       8
+
 
 /* A different answer to a poll, with the first of those who gave it. */
 

@@ -86,6 +86,12 @@ ngx_gateway_select_poll_ask(ngx_gateway_select_probe_t *probe)
 
     interval = ngx_gateway_select_check_interval(watch, check);
 
+    /* what is no block's identifier stays, and so do the votes on it */
+
+    if (check->from == 0) {
+        interval *= NGX_GATEWAY_SELECT_SPARSE;
+    }
+
     if (!poll->asked
         || ngx_gateway_select_due(poll->begun + interval, ngx_current_msec))
     {
