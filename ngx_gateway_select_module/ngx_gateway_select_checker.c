@@ -548,6 +548,7 @@ static void
 ngx_gateway_select_probe_turn(ngx_gateway_select_probe_t *probe)
 {
     u_char                        *count;
+    uint32_t                       operator;
     ngx_gateway_select_checker_t  *checker;
     ngx_gateway_select_watched_t  *watched;
 
@@ -571,8 +572,13 @@ ngx_gateway_select_probe_turn(ngx_gateway_select_probe_t *probe)
         return;
     }
 
-    probe->operator = ngx_gateway_select_node(probe->shared, probe->node)
-                          ->operator;
+    operator = ngx_gateway_select_node(probe->shared, probe->node)->operator;
+
+    /* a node that is an operator of its own has its slot for a number */
+
+    probe->operator = (operator & NGX_GATEWAY_SELECT_OWN)
+                      ? (operator & ~NGX_GATEWAY_SELECT_OWN) * 2 + 1
+                      : operator * 2;
 
     count = ngx_gateway_select_operator_count(checker, probe->operator);
 
@@ -655,12 +661,6 @@ ngx_gateway_select_operator_count(ngx_gateway_select_checker_t *checker,
 {
     u_char      *p;
     ngx_uint_t   n;
-
-    /* a node that is an operator of its own has its slot for a number */
-
-    operator = (operator & NGX_GATEWAY_SELECT_OWN)
-               ? (operator & ~NGX_GATEWAY_SELECT_OWN) * 2 + 1
-               : operator * 2;
 
     if (operator >= checker->noperators) {
         n = operator + NGX_GATEWAY_SELECT_OPERATORS_STEP;
