@@ -538,6 +538,7 @@ ngx_gateway_select_checker_launch(ngx_gateway_select_checker_t *checker)
 
         ngx_rbtree_delete(&checker->timers, node);
         probe->armed = 0;
+        probe->paused = 0;
 
         ngx_gateway_select_probe_turn(probe);
     }
@@ -729,6 +730,7 @@ ngx_gateway_select_probe_hurry(ngx_gateway_select_probe_t *probe,
     ngx_msec_t delay)
 {
     if (probe->turn
+        || probe->paused
         || (probe->armed
             && ngx_gateway_select_due(probe->timer.key,
                                       ngx_current_msec + delay)))

@@ -24,6 +24,8 @@ static ngx_int_t ngx_gateway_select_probe_relay(
 static void ngx_gateway_select_probe_answer(void *data,
     mesh_http_result_t *result);
 static ngx_msec_t ngx_gateway_select_retry_after(mesh_http_result_t *result);
+static void ngx_gateway_select_probe_pause(ngx_gateway_select_probe_t *probe,
+    ngx_msec_t wait);
 static ngx_int_t ngx_gateway_select_probe_finish(
     ngx_gateway_select_probe_t *probe, gateway_try_e how);
 static ngx_msec_t ngx_gateway_select_probe_next(
@@ -276,12 +278,8 @@ void
 ngx_gateway_select_probe_end(ngx_gateway_select_probe_t *probe,
     gateway_try_e how, ngx_msec_t wait)
 {
-    ngx_gateway_select_pick_t  pick;
-
-    pick = probe->pick;
-
     if (how == GATEWAY_TRY_QUOTA && wait && probe->begun) {
-        ngx_gateway_select_pace(&pick, wait);
+        ngx_gateway_select_pace(&probe->pick, wait);
     }
 
     if (ngx_gateway_select_probe_finish(probe, how) != NGX_OK
@@ -290,16 +288,36 @@ ngx_gateway_select_probe_end(ngx_gateway_select_probe_t *probe,
         return;
     }
 
-    if (wait == 0) {
-        wait = NGX_GATEWAY_SELECT_PROBE_PAUSE;
-    }
+    ngx_gateway_select_probe_pause(probe, wait ? wait
+                                             : NGX_GATEWAY_SELECT_PROBE_PAUSE);
+}
+
+
+/* whatever was asked: all checks of the node leave it alone */
+
+static void
+ngx_gateway_select_probe_pause(ngx_gateway_select_probe_t *probe,
+    ngx_msec_t wait)
+{
+    ngx_uint_t                     i;
+    ngx_gateway_select_probe_t    *other;
+    ngx_gateway_select_watched_t  *watched;
 
     wait = ngx_max(ngx_gateway_select_check_interval(probe->watch,
                                                      probe->check), wait);
 
-    ngx_gateway_select_probe_arm(probe,
-                                 wait + ngx_gateway_select_random()
-                                        % (wait / 8 + 1));
+    watched = ngx_gateway_select_watched(probe->watch, probe->node);
+
+    for (i = 0; i < probe->watch->nchecks; i++) {
+        other = &watched->probes[i];
+
+        if (!other->turn) {
+            other->paused = 1;
+            ngx_gateway_select_probe_arm(other,
+                                         wait + ngx_gateway_select_random()
+                                                % (wait / 8 + 1));
+        }
+    }
 }
 
 
