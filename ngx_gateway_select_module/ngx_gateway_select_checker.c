@@ -611,6 +611,13 @@ ngx_gateway_select_probe_turn(ngx_gateway_select_probe_t *probe)
         return;
     }
 
+    /* a new question hurries nodes, this one perhaps among them */
+
+    if (probe->armed) {
+        ngx_rbtree_delete(&checker->timers, &probe->timer);
+        probe->armed = 0;
+    }
+
     probe->turn = 1;
     probe->ctx = NULL;
     checker->outstanding++;
