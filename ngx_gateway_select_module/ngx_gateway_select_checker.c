@@ -704,7 +704,7 @@ ngx_gateway_select_probe_leave(ngx_gateway_select_probe_t *probe)
     }
 
     checker->outstanding--;
-    checker->operators[probe->operator]--;
+    (*ngx_gateway_select_operator_count(checker, probe->operator))--;
 
     ngx_destroy_pool(probe->pool);
 
