@@ -34,7 +34,7 @@ export PATH := $(PATH):/usr/sbin
 
 .SECONDARY:
 .PHONY: all modules test-module meshctl run stop test test-hup test-valgrind \
-        test-asan fuzz bench lint matrix vectors install clean help FORCE
+        test-asan fuzz bench sim lint matrix vectors install clean help FORCE
 .DELETE_ON_ERROR:
 
 all: modules programs
@@ -52,6 +52,8 @@ help:
 #: make test-valgrind    the same under valgrind
 #: make test-asan        the same with ASan and UBSan in the modules
 #: make fuzz             each fuzzer for FUZZ_SECONDS (60)
+#: make sim              ranking beside other policies: a table, and the
+#:                       plot t/sim/ranking.svg
 #: make bench            CPU, latency and memory of a relay
 #: make lint             warnings of gcc and clang, style, shellcheck
 #: make matrix           builds with gcc and clang, of each tree in
@@ -115,6 +117,7 @@ pocket_objs := $(pocket_sources:%.c=$(out)/obj/shared/%.o)
 gateway_objs := $(gateway_sources:%.c=$(out)/obj/%.o)
 cli_objs    := $(patsubst %.c,$(out)/obj/%.o,$(wildcard shared/cli/*.c))
 demo_objs   := $(patsubst %.c,$(out)/obj/%.o,$(wildcard shared/cli/demo/*.c))
+sim_objs    := $(patsubst %.c,$(out)/obj/%.o,$(wildcard t/sim/*.c))
 vector_objs := $(patsubst %.c,$(out)/obj/%.o,$(wildcard t/unit/vectors*.c))
 
 programs    := $(if $(cli_objs),$(out)/meshctl) \
@@ -149,7 +152,7 @@ $(out)/unit/%: $(out)/obj/t/unit/%.o $(gateway_objs) $(pocket_objs)
 $(out)/bench/%: $(out)/obj/t/bench/%.o $(gateway_objs) $(pocket_objs)
 	$(link) -lpsl
 
-$(out)/sim/%: $(out)/obj/t/sim/%.o $(gateway_objs) $(pocket_objs)
+$(out)/sim/gateway: $(sim_objs) $(gateway_objs) $(pocket_objs)
 	$(link) -lpsl
 
 -include $(shell find $(out)/obj -name '*.d' 2>/dev/null)
@@ -202,7 +205,7 @@ stop:
 	@shared/cli/stop
 
 .PHONY: test-build
-test-build: all test-module $(unit_tests)
+test-build: all test-module $(unit_tests) $(out)/sim/gateway
 	@t/lib/packages run test
 
 test: test-build
@@ -222,6 +225,9 @@ test-asan:
 
 vectors: $(out)/unit/vectors
 	@$< $(VECTORS)
+
+sim: $(out)/sim/gateway
+	@$< --plot t/sim/ranking.svg
 
 bench: all $(benches)
 	@t/lib/packages run bench

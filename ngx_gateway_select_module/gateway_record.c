@@ -19,7 +19,6 @@
 
 #define GATEWAY_PATIENCE        1.25           /* of p99 */
 
-#define GATEWAY_PACE_MIN        0.001
 #define GATEWAY_PACE_DOUBLES    20000.0        /* ms */
 #define GATEWAY_QUOTA_MAX       60000
 
@@ -33,9 +32,6 @@
 #define GATEWAY_LATENCY_MAX     92681.9        /* of the last bucket */
 
 
-static void gateway_record_clock(gateway_record_t *record, uint64_t now);
-static void gateway_record_decay(gateway_record_t *record,
-    const gateway_record_conf_t *conf, uint64_t now);
 static void gateway_record_add(gateway_record_t *record,
     const gateway_sample_t *sample);
 static void gateway_record_paced(gateway_record_t *record,
@@ -73,7 +69,7 @@ const char  *gateway_penalty_names[GATEWAY_PENALTIES] = {
 
 
 const gateway_record_conf_t  gateway_record_defaults = {
-    .half_life = 30000,
+    .half_life = 20000,
     .votes_half_life = 6 * 3600 * 1000,
     .prior_tries = 4,
     .prior_success = 0.98,
@@ -144,7 +140,7 @@ gateway_record_fold(gateway_record_t *record,
 
 /* The clock stepped back: all that was told before moves with it. */
 
-static void
+void
 gateway_record_clock(gateway_record_t *record, uint64_t now)
 {
     uint64_t    shift;
@@ -179,7 +175,7 @@ gateway_record_clock(gateway_record_t *record, uint64_t now)
 }
 
 
-static void
+void
 gateway_record_decay(gateway_record_t *record,
     const gateway_record_conf_t *conf, uint64_t now)
 {
