@@ -24,6 +24,18 @@ sub chain {
 
 my $locations = <<'EOF';
     location /find { mesh_test_find; }
+    location /own {
+        gateway_node own;
+        proxy_pass $gateway_node_url/give$is_args$args;
+    }
+    location /only { gateway_node own; return 200 $gateway_node; }
+    location /give {
+        if ($arg_status = 500) { return 500; }
+        if ($arg_status = 429) { return 429; }
+        if ($arg_status = 404) { return 404; }
+        if ($arg_status = 444) { return 444; }
+        return 200 ok;
+    }
     location /hang {
         gateway_node eth;
         proxy_read_timeout 60s;
@@ -85,6 +97,23 @@ sub found {
 
     $gateway->get('/find?chain=eth') for 1 .. 50;
     becomes(50, 'successes', 'tries of all workers are folded');
+}
+
+{
+    $gateway->{http} .= 'gateway_chain own { node '
+                        . "http://unix:$gateway->{dir}/edge.sock: name=n; }";
+    $gateway->reload;
+
+    my @status = map { ($gateway->get("/own?status=$_"))[0] }
+                     200, 404, 429, 500, 444;
+    is("@status", '200 404 429 500 502', 'requests by gateway_node');
+    is(($gateway->get('/only'))[1], 'n', 'and one without an upstream');
+
+    $gateway->wait_for(sub { $gateway->zone('own')->{node}{n}{picked} == 6 });
+
+    my $n = $gateway->zone('own')->{node}{n};
+    is("$n->{inflight} $n->{successes}", '0 2', 'count for the node');
+    is($n->{tries}, 4, 'but those that tell nothing of it, or were too many');
 }
 
 {
