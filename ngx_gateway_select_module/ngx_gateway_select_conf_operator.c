@@ -82,7 +82,7 @@ ngx_gateway_select_chain_operators(ngx_conf_t *cf,
     ngx_gateway_select_main_conf_t *gmcf, ngx_gateway_select_chain_t *chain)
 {
     u_char                        buf[GATEWAY_OPERATOR_LEN];
-    ngx_str_t                    *url, operator;
+    ngx_str_t                     operator;
     ngx_uint_t                    i;
     ngx_gateway_select_server_t  *server;
 
@@ -94,14 +94,16 @@ ngx_gateway_select_chain_operators(ngx_conf_t *cf,
             continue;
         }
 
-        url = server[i].url ? &server[i].url->text : &server[i].name;
+        /* the URL of a pool's server may have the host of all of them */
 
         if (chain->upstream) {
-            ngx_gateway_select_operator_mapped(gmcf, url, &server[i].operator);
+            ngx_gateway_select_operator_mapped(gmcf, &server[i].name,
+                                               &server[i].operator);
             continue;
         }
 
-        ngx_gateway_select_operator_of(gmcf, url, buf, &operator);
+        ngx_gateway_select_operator_of(gmcf, &server[i].url->text, buf,
+                                       &operator);
 
         server[i].operator.len = operator.len;
         server[i].operator.data = ngx_pstrdup(cf->pool, &operator);

@@ -122,7 +122,7 @@ $conf->refused("$_ of a chain", [chain("$_;")], (split)[0], 'eth')
 
 $conf->accepted("node $_", [chain("node $_;")])
     for 'http://127.0.0.1:1', 'https://127.0.0.1/v3/KEY operator=acme',
-        'http://[::1]:1', 'http://unix:/tmp/x.sock weight=5 backup down',
+        'http://[::1]:1', 'http://unix:/tmp/x.sock weight=5 down',
         'http://127.0.0.1 name=own weight=65535';
 $conf->refused("node $_", [chain("node $_;")], 'node', (split)[-1], 'eth')
     for '127.0.0.1:1', 'ws://127.0.0.1', 'http://',
@@ -130,7 +130,7 @@ $conf->refused("node $_", [chain("node $_;")], 'node', (split)[-1], 'eth')
         'http://127.0.0.1:1 weight=x', 'http://127.0.0.1:1 weight=',
         'http://127.0.0.1:1 weight=1 weight=2', 'http://127.0.0.1:1 name=',
         'http://127.0.0.1:1 name=a/b', 'http://127.0.0.1:1 operator=',
-        'http://127.0.0.1:1 operator=a/b', 'http://127.0.0.1:1 backup=1',
+        'http://127.0.0.1:1 operator=a/b', 'http://127.0.0.1:1 down=1',
         'http://127.0.0.1:1 down down', 'http://127.0.0.1:1 up',
         'http://127.0.0.1:1/' . 'a' x 500;
 $conf->refused('a node twice',
@@ -248,6 +248,58 @@ $conf->refused('a check that is not there', [chain('check absent;')],
                'gateway_check', 'absent', 'eth');
 $conf->refused('a check of a pool that is not there', [pool('check=absent')],
                'gateway_check', 'absent', 'u:pool');
+
+# endpoints, and what belongs to locations
+
+sub location { return (edge => 0, server => "location /x { $_[0] }") }
+
+$conf->accepted('gateway_find', [location('gateway_find;')]);
+$conf->accepted('gateway_find and an if',
+                [location('gateway_find; if ($arg_a) { set $a 1; }
+                           limit_except GET { deny all; }')]);
+$conf->accepted('gateway_find and an if with another content',
+                [location('gateway_find; if ($arg_a) { return 204; }')]);
+$conf->refused('gateway_find twice', [location('gateway_find; ' x 2)],
+               'gateway_find', 'is duplicate');
+$conf->refused("gateway_find before $_", [location("gateway_find; $_")],
+               'gateway_find', '/x', 'proxy_pass')
+    for 'proxy_pass http://127.0.0.1:1;', 'stub_status;';
+$conf->refused("gateway_find after $_", [location("$_ gateway_find;")],
+               'gateway_find', '/x', 'proxy_pass')
+    for 'proxy_pass http://127.0.0.1:1;', 'stub_status;';
+$conf->refused('gateway_find with a value', [location('gateway_find on;')],
+               'gateway_find', 'invalid number of arguments');
+$conf->refused('gateway_find in server{}',
+               [edge => 0, server => 'gateway_find;'],
+               'gateway_find', 'directive is not allowed here');
+
+for my $name (qw(gateway_node gateway_client)) {
+    $conf->accepted("$name in a location", [location("$name \$arg_a;")]);
+    $conf->refused("$name twice", [location("$name \$arg_a; " x 2)],
+                   $name, 'is duplicate');
+    $conf->refused("$name without a value", [location("$name;")],
+                   $name, 'invalid number of arguments');
+    $conf->refused("$name of a variable that is not there",
+                   [location("$name \$absent;")], 'absent');
+}
+
+$conf->refused('gateway_client without a variable',
+               [location('gateway_client constant;')],
+               'gateway_client', 'constant');
+
+# an upstream
+
+$conf->accepted('gateway_select without parameters', [pool('')]);
+$conf->refused('gateway_select twice', [pool('family=evm; gateway_select')],
+               'gateway_select', 'is duplicate');
+$conf->refused('gateway_select in http{}', [http('gateway_select;')],
+               'gateway_select', 'directive is not allowed here');
+$conf->refused('gateway_select family', [pool('family')],
+               '"family"', 'gateway_select');
+$conf->refused('gateway_select sticky=constant', [pool('sticky=constant')],
+               '"sticky"', 'constant', 'gateway_select');
+$conf->refused('sticky twice', [pool('sticky=$arg_a sticky=$arg_b')],
+               'sticky', 'gateway_select', 'duplicate');
 
 # the token
 
