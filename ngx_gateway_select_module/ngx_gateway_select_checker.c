@@ -46,6 +46,8 @@ static void ngx_gateway_select_watch_reset(ngx_gateway_select_watch_t *watch,
 static void ngx_gateway_select_checker_launch(
     ngx_gateway_select_checker_t *checker);
 static void ngx_gateway_select_probe_turn(ngx_gateway_select_probe_t *probe);
+static void ngx_gateway_select_probe_begin(ngx_gateway_select_probe_t *probe,
+    u_char *count);
 static ngx_uint_t ngx_gateway_select_probe_eligible(
     ngx_gateway_select_probe_t *probe);
 static u_char *ngx_gateway_select_operator_count(
@@ -602,6 +604,18 @@ ngx_gateway_select_probe_turn(ngx_gateway_select_probe_t *probe)
                                      ngx_gateway_select_probe_interval(probe));
         return;
     }
+
+    ngx_gateway_select_probe_begin(probe, count);
+}
+
+
+static void
+ngx_gateway_select_probe_begin(ngx_gateway_select_probe_t *probe,
+    u_char *count)
+{
+    ngx_gateway_select_checker_t  *checker;
+
+    checker = probe->watch->checker;
 
     probe->pool = ngx_create_pool(NGX_GATEWAY_SELECT_CHECK_POOL,
                                   ngx_cycle->log);
