@@ -23,6 +23,10 @@
 
 #define GATEWAY_ERROR_LEN        100
 
+/* of a node that answers nothing but quotas */
+
+#define GATEWAY_PACE_MIN         0.001
+
 
 /*
  * How one try at a node ended, as it counts for the node; each try counts
@@ -65,7 +69,7 @@ typedef enum {
  * them must be passed after until.  until is 0 when it is over; since stays.
  */
 
-#define GATEWAY_CHECKS_MAX       63
+#define GATEWAY_CHECKS_MAX       51        /* exact in Redis' numbers */
 
 typedef struct {
     uint64_t             since;            /* 0: never */
@@ -187,6 +191,17 @@ void gateway_record_init(gateway_record_t *record, uint64_t now);
 void gateway_record_fold(gateway_record_t *record,
     const gateway_record_conf_t *conf, const gateway_sample_t *sample,
     uint64_t now);
+
+
+/*
+ * The two steps of a fold that a merge needs, too: where now is long before
+ * what the record was decayed up to, all its times move back; and the decay
+ * up to now, with the recovery of the pace.
+ */
+
+void gateway_record_clock(gateway_record_t *record, uint64_t now);
+void gateway_record_decay(gateway_record_t *record,
+    const gateway_record_conf_t *conf, uint64_t now);
 
 
 /* Adds one sample to another. */

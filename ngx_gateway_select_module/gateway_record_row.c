@@ -6,8 +6,8 @@
 
 #define GATEWAY_ROW_VERSION    1
 
-/* decayed numbers are kept in thousandths, so that a row is integers only */
-#define GATEWAY_ROW_UNIT       1000.0
+/* a row is integers only; fine enough to decay by the second over hours */
+#define GATEWAY_ROW_UNIT       1000000.0
 
 #define GATEWAY_ROW_TIME_MAX   ((uint64_t) 1 << 52)    /* ms */
 #define GATEWAY_ROW_COUNT_MAX  ((uint64_t) 1 << 52)
@@ -52,7 +52,7 @@ static const gateway_row_field_t  gateway_row_fields[] = {
     gateway_row_real(latency_sum, GATEWAY_ROW_COUNT_MAX),
     gateway_row_real(agreed, GATEWAY_ROW_COUNT_MAX),
     gateway_row_real(outvoted, GATEWAY_ROW_COUNT_MAX),
-    gateway_row_real(pace, 1000),
+    gateway_row_real(pace, (uint64_t) GATEWAY_ROW_UNIT),
     gateway_row_long(stamp, GATEWAY_ROW_TIME_MAX),
     gateway_row_long(first_seen, GATEWAY_ROW_TIME_MAX),
     gateway_row_long(returned_at, GATEWAY_ROW_TIME_MAX),
