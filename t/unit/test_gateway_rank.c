@@ -47,7 +47,8 @@ static void test_slices(void);
 static void test_not_numbers(void);
 static void test_many_operators(void);
 static void test_properties(void);
-static void test_cases(void);
+static void test_cases_of_records(void);
+static void test_cases_of_sessions(void);
 
 
 static gateway_rank_conf_t  conf;
@@ -83,7 +84,8 @@ main(void)
     test_not_numbers();
     test_many_operators();
     test_properties();
-    test_cases();
+    test_cases_of_records();
+    test_cases_of_sessions();
 
     free(work);
 
@@ -754,10 +756,8 @@ test_properties(void)
 }
 
 
-/* F1 to F11 */
-
 static void
-test_cases(void)
+test_cases_of_records(void)
 {
     uint32_t          i, k;
     uint64_t          now;
@@ -814,6 +814,36 @@ test_cases(void)
     test_record(0, &record[0], now + 2);
     check(candidates[0].state == GATEWAY_CANDIDATE_IN);
 
+    /* F11: all are out: the least bad half is used */
+
+    for (i = 0; i < 24; i++) {
+        gateway_record_init(&record[i], 1000);
+        gateway_record_punish(&record[i], GATEWAY_PENALTY_RESPONSE,
+                              now + 15000, 0, NULL, now);
+
+        for (k = 0; k < i; k++) {
+            record[i].tries++;
+        }
+
+        test_record(i, &record[i], now);
+    }
+
+    test_rank(24);
+    check(rank.degraded == 12);
+    check(test_share(0) > test_share(11));
+    check(test_share(11) > 0);
+    check(test_share(12) == 0);
+    check(fabs(test_sum() - 1) < 1e-9);
+}
+
+
+static void
+test_cases_of_sessions(void)
+{
+    uint32_t  i;
+
+    conf = gateway_rank_defaults;
+
     /* F5: a session that begins with A, one that ends with B and C */
 
     for (i = 0; i < 3; i++) {
@@ -858,25 +888,4 @@ test_cases(void)
 
     test_rank(3);
     check(fabs(test_share(0) - 0.5) < 0.001);
-
-    /* F11: all are out: the least bad half is used */
-
-    for (i = 0; i < 24; i++) {
-        gateway_record_init(&record[i], 1000);
-        gateway_record_punish(&record[i], GATEWAY_PENALTY_RESPONSE,
-                              now + 15000, 0, NULL, now);
-
-        for (k = 0; k < i; k++) {
-            record[i].tries++;
-        }
-
-        test_record(i, &record[i], now);
-    }
-
-    test_rank(24);
-    check(rank.degraded == 12);
-    check(test_share(0) > test_share(11));
-    check(test_share(11) > 0);
-    check(test_share(12) == 0);
-    check(fabs(test_sum() - 1) < 1e-9);
 }

@@ -56,8 +56,6 @@ static void test_counts(void);
 static void test_clear(void);
 static void test_clock(void);
 static void test_bounds(void);
-static void test_row(void);
-static void test_bad_rows(void);
 
 
 static gateway_record_conf_t  conf;
@@ -99,8 +97,6 @@ main(void)
     test_clear();
     test_clock();
     test_bounds();
-    test_row();
-    test_bad_rows();
 
     printf("%u passed, %u failed\n", passed, failed);
 
@@ -1103,142 +1099,4 @@ test_bounds(void)
     }
 
     check(faults == 0);
-}
-
-
-static void
-test_row(void)
-{
-    u_char            row[GATEWAY_RECORD_ROW_LEN], *p;
-    u_char            again[GATEWAY_RECORD_ROW_LEN];
-    uint32_t          i, k, longest;
-    pocket_str_t      text;
-    gateway_record_t  parsed;
-
-    longest = 0;
-
-    for (k = 0; k < 500; k++) {
-        test_init();
-        text.data = (u_char *) &seed;
-        text.len = test_random() % 9;
-
-        for (i = 0; i < 20; i++) {
-            test_add(test_random() % GATEWAY_TRIES, test_random() % 5000,
-                     exp2(17 * test_uniform()));
-            sample.height = test_random();
-            sample.height_at = now;
-            test_fold(test_random() % 5000);
-        }
-
-        gateway_record_punish(&record, test_random() % GATEWAY_PENALTIES,
-                              now + 1000, test_random() % 64, &text, now);
-
-        p = gateway_record_format(row, &record);
-        text.data = row;
-        text.len = p - row;
-        longest = (longest > text.len) ? longest : text.len;
-
-        check(gateway_record_parse(&parsed, &text) == POCKET_OK);
-        check(fabs(parsed.tries - record.tries) < 0.001);
-        check(fabs(parsed.latency_sum - record.latency_sum) < 0.001);
-        check(parsed.height == record.height);
-        check(parsed.total_tries == record.total_tries);
-        check(memcmp(parsed.penalties, record.penalties,
-                     sizeof(record.penalties)) == 0);
-        check(parsed.error_len == record.error_len);
-        check(memcmp(parsed.error, record.error, record.error_len) == 0);
-
-        /* what was a row once stays that row */
-
-        p = gateway_record_format(again, &parsed);
-        check((size_t) (p - again) == text.len
-              && memcmp(again, row, text.len) == 0);
-    }
-
-    /* the longest there can be */
-
-    memset(&record, 0xff, sizeof(gateway_record_t));
-    record.tries = record.successes = record.latency_sum = 1e300;
-    record.agreed = record.outvoted = record.pace = 1e300;
-    record.error_len = GATEWAY_ERROR_LEN;
-
-    for (i = 0; i < GATEWAY_LATENCY_BUCKETS; i++) {
-        record.latency[i] = 1e300;
-    }
-
-    p = gateway_record_format(row, &record);
-    check(p - row < GATEWAY_RECORD_ROW_LEN);
-
-    text.data = row;
-    text.len = p - row;
-    check(gateway_record_parse(&parsed, &text) == POCKET_OK);
-}
-
-
-static void
-test_bad_rows(void)
-{
-    u_char            row[GATEWAY_RECORD_ROW_LEN + 200], *p;
-    u_char            changed[GATEWAY_RECORD_ROW_LEN];
-    size_t            len, i;
-    pocket_str_t      text;
-    gateway_record_t  parsed, before;
-
-    test_init();
-    test_add(GATEWAY_TRY_OK, 70, 50);
-    test_fold(0);
-
-    p = gateway_record_format(row, &record);
-    len = p - row;
-
-    memset(&before, 0x5a, sizeof(gateway_record_t));
-    parsed = before;
-
-    /* cut anywhere, or with a byte that is none of a number */
-
-    text.data = row;
-
-    for (text.len = 0; text.len < len; text.len++) {
-        check(gateway_record_parse(&parsed, &text) == POCKET_ERROR);
-    }
-
-    text.data = changed;
-    text.len = len;
-
-    for (i = 0; i < len; i++) {
-        memcpy(changed, row, len);
-        changed[i] = '-';
-        check(gateway_record_parse(&parsed, &text) == POCKET_ERROR);
-    }
-
-    /* another version, numbers beyond their bounds, an error too long */
-
-    text.data = row;
-    row[0] = '2';
-    check(gateway_record_parse(&parsed, &text) == POCKET_ERROR);
-    row[0] = '1';
-
-    memset(row + len, 'x', GATEWAY_ERROR_LEN + 1);
-    text.len = len + GATEWAY_ERROR_LEN;
-    check(gateway_record_parse(&parsed, &text) == POCKET_OK);
-    text.len++;
-    parsed = before;
-    check(gateway_record_parse(&parsed, &text) == POCKET_ERROR);
-
-    text.data = changed;
-
-    for (i = 0; i < 60; i++) {
-        memcpy(changed, row, len);
-        memset(changed + 2 + i, '9', 22);
-        text.len = len;
-
-        if (gateway_record_parse(&parsed, &text) == POCKET_OK) {
-            check(parsed.tries >= parsed.successes);
-            parsed = before;
-        }
-    }
-
-    memcpy(changed, "1 99999999999999999999999 ", 26);
-    check(gateway_record_parse(&parsed, &text) == POCKET_ERROR);
-    check(memcmp(&parsed, &before, sizeof(gateway_record_t)) == 0);
 }
