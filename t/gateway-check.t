@@ -240,12 +240,11 @@ for my $fault (['error', error => '{"code":-32603,"message":"internal"}'],
 # quota is not punished, and left alone for as long as it asks
 
 {
-    my $servers = MeshServers->start(5, block_time => 500,
-                                     header => "Retry-After: 4\r\n");
+    my $servers = MeshServers->start(5, block_time => 500);
     my $pool = gateway($servers, 'abcde');
 
     settle($pool, $servers, 5);
-    $servers->set(1, status => 429);
+    $servers->set(1, status => 429, header => 'Retry-After: 4');
     sleep 2 * $interval;
     $servers->reset;
     sleep 2 * $interval;
