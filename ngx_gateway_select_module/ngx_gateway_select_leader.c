@@ -7,6 +7,7 @@
 #include "ngx_gateway_select_leader.h"
 #include "ngx_gateway_select_pick.h"
 #include "ngx_gateway_select_rank.h"
+#include "ngx_gateway_select_upstream.h"
 
 
 /* how long others wait for a leader that does not renew its lease */
@@ -444,6 +445,12 @@ ngx_gateway_select_leader_next(ngx_gateway_select_leader_t *leader)
     }
 
     full = ngx_gateway_select_leader_due(leader, chain);
+
+    if (conf->upstream && ngx_gateway_select_upstream_sync(conf) == NGX_OK) {
+        (void) ngx_gateway_select_zone_servers(
+                               ngx_gateway_select_zone(leader->gmcf), conf);
+        full = 1;
+    }
 
     ngx_gateway_select_rank_begin(&leader->ranker, conf, chain, full);
 

@@ -19,8 +19,6 @@ static ngx_int_t ngx_gateway_select_zone_create(ngx_shm_zone_t *shm_zone);
 static ngx_uint_t ngx_gateway_select_zone_rows(
     ngx_gateway_select_zone_t *zone);
 static ngx_int_t ngx_gateway_select_zone_join(ngx_shm_zone_t *shm_zone);
-static ngx_uint_t ngx_gateway_select_zone_servers(
-    ngx_gateway_select_zone_t *zone, ngx_gateway_select_chain_t *chain);
 static ngx_gateway_select_chain_sh_t *ngx_gateway_select_zone_lookup(
     ngx_gateway_select_sh_t *sh, ngx_str_t *name, uint32_t hash);
 static ngx_gateway_select_chain_sh_t *ngx_gateway_select_zone_chain_new(
@@ -216,9 +214,7 @@ ngx_gateway_select_zone_join(ngx_shm_zone_t *shm_zone)
 }
 
 
-/* Gives how many of the chain's servers have a place. */
-
-static ngx_uint_t
+ngx_uint_t
 ngx_gateway_select_zone_servers(ngx_gateway_select_zone_t *zone,
     ngx_gateway_select_chain_t *chain)
 {

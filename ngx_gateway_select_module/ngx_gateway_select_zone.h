@@ -301,6 +301,13 @@ ngx_int_t ngx_gateway_select_zone_node(ngx_gateway_select_main_conf_t *gmcf,
     ngx_gateway_select_chain_sh_t *chain, ngx_str_t *key, ngx_str_t *url,
     ngx_str_t *operator);
 
+/*
+ * The slots of all servers of a chain, added where they are not there; gives
+ * how many have one.  Locks, once for each; the leader and init only.
+ */
+ngx_uint_t ngx_gateway_select_zone_servers(ngx_gateway_select_zone_t *zone,
+    ngx_gateway_select_chain_t *chain);
+
 /* The slot of a node that is there, else NGX_DECLINED.  Locks. */
 ngx_int_t ngx_gateway_select_zone_find(ngx_gateway_select_main_conf_t *gmcf,
     ngx_gateway_select_chain_sh_t *chain, ngx_str_t *key);
