@@ -385,9 +385,8 @@ ngx_gateway_select_spent(ngx_gateway_select_chain_sh_t *chain,
     i = ngx_gateway_select_seat_session(entry->session);
     place = ngx_gateway_select_seat_place(entry->session);
 
-    if (i >= NGX_GATEWAY_SELECT_SESSIONS
-        || place >= NGX_GATEWAY_SELECT_SESSION_NODES
-        || chain->sessions == NULL)
+    if (i >= ngx_gateway_select_load(&chain->nsessions)
+        || place >= NGX_GATEWAY_SELECT_SESSION_NODES)
     {
         return 1;
     }
@@ -395,8 +394,9 @@ ngx_gateway_select_spent(ngx_gateway_select_chain_sh_t *chain,
     session = &chain->sessions[i];
 
     return session->generation & 1
+           || session->height == 0
            || session->nodes[place] != entry->node
-           || session->refused & ((uint64_t) 1 << place)
+           || (session->refused | session->waiting) >> place & 1
            || session->used[place] >= session->allowance;
 }
 
@@ -438,7 +438,7 @@ ngx_gateway_select_pick_node(ngx_gateway_select_chain_sh_t *chain,
     entry.node = node;
     entry.session = NGX_GATEWAY_SELECT_NO_SESSION;
 
-    if (session < NGX_GATEWAY_SELECT_SESSIONS && chain->sessions) {
+    if (session < ngx_gateway_select_load(&chain->nsessions)) {
 
         s = &chain->sessions[session];
 

@@ -164,8 +164,9 @@ ngx_gateway_select_rank_fold(ngx_gateway_select_ranker_t *ranker)
 
         node = ngx_gateway_select_node(ranker->chain, ranker->position);
 
-        if (ngx_gateway_select_fold(node, ranker->conf, &ranker->peers,
-                                    ranker->full, ranker->now))
+        if (ngx_gateway_select_fold(ranker->chain, node, ranker->conf,
+                                    &ranker->peers, ranker->full,
+                                    ranker->now))
         {
             ranker->touched = 1;
         }
@@ -192,7 +193,7 @@ ngx_gateway_select_rank_count(ngx_gateway_select_ranker_t *ranker)
     session = ranker->chain->sessions;
     n = (uint32_t) ranker->conf->servers.nelts;
 
-    for (i = 0; session && i < NGX_GATEWAY_SELECT_SESSIONS; i++) {
+    for (i = 0; i < ranker->chain->nsessions; i++) {
         if (session[i].height) {
             n += ngx_min(session[i].nnodes, NGX_GATEWAY_SELECT_SESSION_NODES);
         }
@@ -205,7 +206,7 @@ ngx_gateway_select_rank_count(ngx_gateway_select_ranker_t *ranker)
     ngx_memzero(ranker->notes,
                 ranker->nnodes * sizeof(ngx_gateway_select_note_t));
 
-    for (i = 0; session && i < NGX_GATEWAY_SELECT_SESSIONS; i++) {
+    for (i = 0; i < ranker->chain->nsessions; i++) {
 
         if (session[i].height == 0) {
             continue;
@@ -310,14 +311,11 @@ ngx_gateway_select_rank_servers(ngx_gateway_select_ranker_t *ranker)
 static ngx_int_t
 ngx_gateway_select_rank_sessions(ngx_gateway_select_ranker_t *ranker)
 {
-    uint32_t  last;
+    uint32_t  last, nsessions;
 
-    if (ranker->chain->sessions == NULL) {
-        return NGX_OK;
-    }
-
+    nsessions = (uint32_t) ranker->chain->nsessions;
     last = ngx_min(ranker->position + NGX_GATEWAY_SELECT_RANK_SESSIONS,
-                   NGX_GATEWAY_SELECT_SESSIONS);
+                   nsessions);
 
     for ( /* void */ ; ranker->position < last; ranker->position++) {
 
@@ -326,7 +324,7 @@ ngx_gateway_select_rank_sessions(ngx_gateway_select_ranker_t *ranker)
         }
     }
 
-    return (last < NGX_GATEWAY_SELECT_SESSIONS) ? NGX_AGAIN : NGX_OK;
+    return (last < nsessions) ? NGX_AGAIN : NGX_OK;
 }
 
 
@@ -357,8 +355,10 @@ ngx_gateway_select_rank_session(ngx_gateway_select_ranker_t *ranker,
 
         candidate->session = ngx_gateway_select_seat(i, place);
 
+        /* one that came after they were counted has no seats yet */
+
         part = session->ramp
-               / ranker->notes[session->nodes[place]].seats;
+               / ngx_max(ranker->notes[session->nodes[place]].seats, 1);
 
         part *= ngx_gateway_select_rank_pace(session, place);
 
@@ -366,7 +366,7 @@ ngx_gateway_select_rank_session(ngx_gateway_select_ranker_t *ranker,
         candidate->admitted *= part;
 
         if (session->used[place] >= session->allowance
-            || session->refused & ((uint64_t) 1 << place))
+            || (session->refused | session->waiting) >> place & 1)
         {
             candidate->state = GATEWAY_CANDIDATE_NEVER;
         }
@@ -569,7 +569,7 @@ ngx_gateway_select_rank_empty(ngx_gateway_select_ranker_t *ranker)
     if (ranker->gmcf->dispatchers.nelts
         && (ranker->conf->configured || ranker->chain->sessions))
     {
-        return NGX_GATEWAY_SELECT_NO_SESSION;
+        return NGX_GATEWAY_SELECT_UNDISPATCHED;
     }
 
     return ranker->conf->configured ? NGX_GATEWAY_SELECT_NO_NODES

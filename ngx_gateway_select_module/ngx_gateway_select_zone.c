@@ -5,8 +5,11 @@
 
 
 #include "ngx_gateway_select_client.h"
+#include "ngx_gateway_select_history.h"
 #include "ngx_gateway_select_pick.h"
 #include "ngx_gateway_select_rank.h"
+
+#include <sodium.h>
 
 
 #define NGX_GATEWAY_SELECT_ZONE_SUFFIX  ":gateway"
@@ -114,6 +117,7 @@ static ngx_int_t
 ngx_gateway_select_zone_create(ngx_shm_zone_t *shm_zone)
 {
     size_t                      len;
+    u_char                      id[NGX_GATEWAY_SELECT_ID_LEN / 2];
     ngx_slab_pool_t            *shpool;
     ngx_gateway_select_sh_t    *sh;
     ngx_gateway_select_zone_t  *zone;
@@ -131,6 +135,11 @@ ngx_gateway_select_zone_create(ngx_shm_zone_t *shm_zone)
 
     sh->layout = NGX_GATEWAY_SELECT_ZONE_LAYOUT;
     sh->nrows = ngx_gateway_select_zone_rows(zone);
+
+    randombytes_buf(id, sizeof(id));
+    ngx_hex_dump(sh->id, id, sizeof(id));
+
+    ngx_queue_init(&sh->letters);
 
     len = sizeof(" in gateway zone \"\"") + shm_zone->shm.name.len;
 
@@ -352,6 +361,13 @@ ngx_gateway_select_zone_chain_new(ngx_gateway_select_zone_t *zone,
     chain = ngx_gateway_select_zone_alloc(zone,
                                        sizeof(ngx_gateway_select_chain_sh_t));
     if (chain == NULL) {
+        return NULL;
+    }
+
+    chain->past = ngx_gateway_select_zone_alloc(zone,
+                                        sizeof(ngx_gateway_select_past_t));
+    if (chain->past == NULL) {
+        ngx_slab_free_locked(zone->shpool, chain);
         return NULL;
     }
 

@@ -22,7 +22,7 @@
 
 /* grows with any change of the structs below */
 
-#define NGX_GATEWAY_SELECT_ZONE_LAYOUT  1
+#define NGX_GATEWAY_SELECT_ZONE_LAYOUT  2
 
 #define NGX_GATEWAY_SELECT_CHAINS_MAX   1024
 #define NGX_GATEWAY_SELECT_CHAINS_SLOTS 2048   /* of the directory */
@@ -31,6 +31,7 @@
 #define NGX_GATEWAY_SELECT_ROWS_MAX     512    /* processes over reloads */
 #define NGX_GATEWAY_SELECT_SESSIONS     256    /* of a chain, at a time */
 
+#define NGX_GATEWAY_SELECT_ID_LEN       16     /* of a zone, in Redis */
 #define NGX_GATEWAY_SELECT_KEY_MAX      255    /* public key hex, or server */
 #define NGX_GATEWAY_SELECT_URL_MAX      511
 
@@ -78,7 +79,6 @@ typedef struct {
     double                         share;
     uint64_t                       picked;     /* total */
     uint64_t                       seen_at;    /* ms, wall: a candidate */
-    uint64_t                       revision;   /* of Redis, last merged */
     uint32_t                       slot;       /* its own place */
     uint32_t                       operator;   /* in sh->operators */
     uint32_t                       flags;      /* CORDONED, DRAINED */
@@ -127,9 +127,10 @@ typedef struct {
 
 
 /*
- * A session of an application on a chain, as a dispatcher gave it.  used is
- * counted at sending, by any worker; refused has the nodes (by place) that
- * are out for the session.
+ * A session of an application on a chain, as a dispatcher gave it.  What any
+ * worker writes: used is counted at sending, refused has the nodes (by place)
+ * that are out for the session, waiting those that are not ready for it, which
+ * the leader soon tries again, and sealed what they said of code 90.
  */
 
 #define NGX_GATEWAY_SELECT_SESSION_NODES  64
@@ -137,7 +138,8 @@ typedef struct {
 typedef struct {
     ngx_atomic_t                   generation; /* odd: being replaced */
     uint64_t                       height;     /* of the session; 0: free */
-    uint32_t                       app;        /* in the registry */
+    uint32_t                       app;        /* in apps, maybe of another */
+                                               /*   configuration: a hint */
     uint32_t                       nnodes;
     uint64_t                       allowance;  /* per node */
     ngx_msec_t                     begun;      /* first seen here */
@@ -145,7 +147,10 @@ typedef struct {
     double                         ramp;       /* 0 to 1, at rollover */
     uint32_t                       nodes[NGX_GATEWAY_SELECT_SESSION_NODES];
     ngx_atomic_t                   used[NGX_GATEWAY_SELECT_SESSION_NODES];
-    uint64_t                       refused;
+    ngx_atomic_t                   refused;    /* bits */
+    ngx_atomic_t                   waiting;    /* bits */
+    ngx_atomic_t                   waiting_at; /* ms: the last of them */
+    ngx_atomic_t                   sealed[NGX_GATEWAY_SELECT_SESSION_NODES];
     u_char                         app_key[2 * POCKET_PUBKEY_LEN];
 } ngx_gateway_select_session_t;
 
@@ -176,8 +181,12 @@ struct ngx_gateway_select_chain_sh_s {
 
     gateway_height_ref_t           height;
     double                         typical;    /* latency, of the ranking */
-    ngx_gateway_select_session_t  *sessions;   /* SESSIONS, or NULL */
-    uint64_t                       revision;   /* of Redis, last seen */
+    ngx_atomic_t                   nsessions;  /* places there are */
+    ngx_gateway_select_session_t  *sessions;
+    void                          *shared;     /* see _sync.h */
+    void                          *verbs;      /* see _admin.h */
+    void                          *past;       /* see _history.h */
+    void                          *pasts[NGX_GATEWAY_SELECT_CHUNKS_MAX];
 };
 
 
@@ -195,6 +204,7 @@ typedef struct {
 
 struct ngx_gateway_select_sh_s {
     ngx_uint_t                     layout;
+    u_char                         id[NGX_GATEWAY_SELECT_ID_LEN]; /* hex */
     ngx_atomic_t                   generation; /* one more per configuration */
 
     /* the lease of who folds, ranks and checks; see _leader.h */
@@ -212,8 +222,14 @@ struct ngx_gateway_select_sh_s {
     ngx_atomic_t                   nused;
     volatile uint16_t              used[NGX_GATEWAY_SELECT_ROWS_MAX];
 
+    /* of the network whose sessions are used; see _registry.h */
+    ngx_atomic_t                   block_height;   /* 0: not known */
+    ngx_atomic_t                   session_blocks;
+    ngx_atomic_t                   hurry;      /* a servicer is past it */
+    ngx_queue_t                    letters;    /* dispatches of servicers */
+    ngx_uint_t                     nletters;
+
     void                          *operators;  /* names, numbered */
-    void                          *history;    /* see _history.h */
     void                          *evidence;   /* see _check.h */
     void                          *clients;    /* see _client.h */
 
