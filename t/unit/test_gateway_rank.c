@@ -401,9 +401,21 @@ test_cap(void)
     test_rank(24);
     check(test_operator(0) > 0.99);
 
+    /* where nothing is limited, draws are by weight alone */
+
+    conf.explore = 0;
+    test_candidate(0, 3, 90, 1);
+    test_candidate(1, 2, 20, 2);
+    test_candidate(2, 5, 50, 3);
+    test_rank(3);
+    check(fabs(candidates[0].draw - 0.3) < 1e-9);
+    check(fabs(candidates[1].draw - 0.2) < 1e-9);
+    check(fabs(candidates[0].share - 0.09) < 1e-9);
+    check(fabs(candidates[1].share - 0.36) < 1e-9);
+
     /* two operators: half of it each, and one has all */
 
-    conf.operator_cap = 0.4;
+    conf = gateway_rank_defaults;
     test_candidate(0, 1e9, 10, 1);
     test_candidate(1, 1, 100, 2);
     test_rank(2);

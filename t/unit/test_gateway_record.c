@@ -557,6 +557,9 @@ test_return(void)
 
     gateway_record_punish(&record, GATEWAY_PENALTY_HEIGHT, now + 10000,
                           TEST_HEIGHT_CHECK, NULL, now);
+    check(gateway_record_pass(&record, TEST_HEIGHT_CHECK, 30, now + 9999)
+          == 0);
+    check(test_out(GATEWAY_PENALTY_HEIGHT));
     gateway_record_punish(&record, GATEWAY_PENALTY_HEIGHT, now + 10000, 5,
                           NULL, now);
 

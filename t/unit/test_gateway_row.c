@@ -251,6 +251,27 @@ test_bad_rows(void)
         }
     }
 
+    /* more successes than tries; more returns than are counted */
+
+    check(memcmp(row, "1 70", 4) == 0);
+    memcpy(changed, row, len);
+    changed[2] = '6';
+    text.len = len;
+    check(gateway_record_parse(&parsed, &text) == POCKET_ERROR);
+
+    record.returns = 6;
+    text.len = gateway_record_format(changed, &record) - changed;
+    check(gateway_record_parse(&parsed, &text) == POCKET_OK);
+    parsed = before;
+
+    for (i = 0, p = changed; i < 10; p++) {
+        i += (*p == ' ');
+    }
+
+    check(*p == '6');
+    *p = '9';
+    check(gateway_record_parse(&parsed, &text) == POCKET_ERROR);
+
     memcpy(changed, "1 99999999999999999999999 ", 26);
     check(gateway_record_parse(&parsed, &text) == POCKET_ERROR);
     check(memcmp(&parsed, &before, sizeof(gateway_record_t)) == 0);
