@@ -20,7 +20,7 @@
 #define NGX_GATEWAY_SELECT_NO_ROW   ((uint32_t) -1)
 
 
-/* how far an entry is from what is wanted: sums, the least is the best */
+/* how far an option is from what is wanted: sums, the least is the best */
 
 #define NGX_GATEWAY_SELECT_WANTED   0
 #define NGX_GATEWAY_SELECT_OPERATED 1          /* by an operator tried */
@@ -36,7 +36,7 @@ typedef struct {
     ngx_gateway_select_half_t      *half;
     ngx_gateway_select_tried_t     *tried;
     ngx_atomic_uint_t               generation;
-    gateway_entry_t                *entries;
+    ngx_gateway_select_entry_t     *entries;
     uint32_t                        n;
 } ngx_gateway_select_view_t;
 
@@ -46,22 +46,22 @@ static ngx_int_t ngx_gateway_select_view(ngx_gateway_select_view_t *view,
 static ngx_inline ngx_uint_t ngx_gateway_select_view_changed(
     ngx_gateway_select_view_t *view);
 static ngx_inline ngx_int_t ngx_gateway_select_draw(
-    ngx_gateway_select_view_t *view, gateway_entry_t *entry);
+    ngx_gateway_select_view_t *view, ngx_gateway_select_option_t *option);
 static ngx_inline void ngx_gateway_select_better(
-    ngx_gateway_select_chain_sh_t *chain, gateway_entry_t *best,
-    gateway_entry_t *other);
+    ngx_gateway_select_chain_sh_t *chain, ngx_gateway_select_option_t *best,
+    ngx_gateway_select_option_t *other);
 static ngx_gateway_select_reason_e ngx_gateway_select_pick_any(
-    ngx_gateway_select_view_t *view, gateway_entry_t *entry);
+    ngx_gateway_select_view_t *view, ngx_gateway_select_option_t *option);
 static ngx_gateway_select_reason_e ngx_gateway_select_pick_wanted(
-    ngx_gateway_select_view_t *view, gateway_entry_t *entry);
+    ngx_gateway_select_view_t *view, ngx_gateway_select_option_t *option);
 static ngx_gateway_select_reason_e ngx_gateway_select_pick_scan(
-    ngx_gateway_select_view_t *view, gateway_entry_t *entry);
+    ngx_gateway_select_view_t *view, ngx_gateway_select_option_t *option);
 static ngx_uint_t ngx_gateway_select_far(ngx_gateway_select_view_t *view,
-    gateway_entry_t *entry);
+    ngx_gateway_select_option_t *option);
 static ngx_uint_t ngx_gateway_select_spent(
-    ngx_gateway_select_chain_sh_t *chain, gateway_entry_t *entry);
+    ngx_gateway_select_chain_sh_t *chain, ngx_gateway_select_option_t *option);
 static ngx_int_t ngx_gateway_select_take(ngx_gateway_select_pick_t *pick,
-    ngx_gateway_select_chain_sh_t *chain, gateway_entry_t *entry);
+    ngx_gateway_select_chain_sh_t *chain, ngx_gateway_select_option_t *option);
 static ngx_inline ngx_uint_t ngx_gateway_select_same(
     ngx_gateway_select_pick_t *pick);
 static ngx_inline void ngx_gateway_select_raise(ngx_atomic_t *value,
@@ -94,8 +94,8 @@ ngx_gateway_select_pick(ngx_gateway_select_chain_sh_t *chain,
     ngx_gateway_select_tried_t *tried, ngx_gateway_select_pick_t *pick)
 {
     ngx_uint_t                   reads;
-    gateway_entry_t              entry;
     ngx_gateway_select_view_t    view;
+    ngx_gateway_select_option_t  option;
     ngx_gateway_select_reason_e  reason;
 
     if (chain == NULL) {
@@ -114,10 +114,10 @@ ngx_gateway_select_pick(ngx_gateway_select_chain_sh_t *chain,
             reason = (ngx_gateway_select_reason_e) chain->empty;
 
         } else if (tried && (tried->n || tried->min_height)) {
-            reason = ngx_gateway_select_pick_wanted(&view, &entry);
+            reason = ngx_gateway_select_pick_wanted(&view, &option);
 
         } else {
-            reason = ngx_gateway_select_pick_any(&view, &entry);
+            reason = ngx_gateway_select_pick_any(&view, &option);
         }
 
         if (ngx_gateway_select_view_changed(&view)) {
@@ -125,7 +125,7 @@ ngx_gateway_select_pick(ngx_gateway_select_chain_sh_t *chain,
         }
 
         if (reason != NGX_GATEWAY_SELECT_FOUND
-            || ngx_gateway_select_take(pick, chain, &entry) == NGX_OK)
+            || ngx_gateway_select_take(pick, chain, &option) == NGX_OK)
         {
             return reason;
         }
@@ -182,19 +182,17 @@ ngx_gateway_select_view_changed(ngx_gateway_select_view_t *view)
 
 static ngx_inline ngx_int_t
 ngx_gateway_select_draw(ngx_gateway_select_view_t *view,
-    gateway_entry_t *entry)
+    ngx_gateway_select_option_t *option)
 {
-    uint32_t  i;
+    uint64_t                     random;
+    ngx_gateway_select_entry_t  *e;
 
-    i = gateway_rank_draw(view->entries, view->n,
-                          ngx_gateway_select_random());
-    if (i >= view->n) {
-        return NGX_AGAIN;
-    }
+    random = ngx_gateway_select_random();
+    e = &view->entries[((random >> 32) * view->n) >> 32];
 
-    *entry = view->entries[i];
+    *option = e->options[(uint32_t) random >= e->threshold];
 
-    return (entry->node < view->chain->nnodes) ? NGX_OK : NGX_AGAIN;
+    return (option->node < view->chain->nnodes) ? NGX_OK : NGX_AGAIN;
 }
 
 
@@ -202,7 +200,7 @@ ngx_gateway_select_draw(ngx_gateway_select_view_t *view,
 
 static ngx_inline void
 ngx_gateway_select_better(ngx_gateway_select_chain_sh_t *chain,
-    gateway_entry_t *best, gateway_entry_t *other)
+    ngx_gateway_select_option_t *best, ngx_gateway_select_option_t *other)
 {
     uint32_t  a, b;
 
@@ -221,21 +219,21 @@ ngx_gateway_select_better(ngx_gateway_select_chain_sh_t *chain,
 
 static ngx_gateway_select_reason_e
 ngx_gateway_select_pick_any(ngx_gateway_select_view_t *view,
-    gateway_entry_t *entry)
+    ngx_gateway_select_option_t *option)
 {
-    gateway_entry_t  other;
+    ngx_gateway_select_option_t  other;
 
-    if (ngx_gateway_select_draw(view, entry) != NGX_OK
+    if (ngx_gateway_select_draw(view, option) != NGX_OK
         || ngx_gateway_select_draw(view, &other) != NGX_OK
-        || (entry->session != NGX_GATEWAY_SELECT_NO_SESSION
-            && ngx_gateway_select_spent(view->chain, entry))
+        || (option->session != NGX_GATEWAY_SELECT_NO_SESSION
+            && ngx_gateway_select_spent(view->chain, option))
         || (other.session != NGX_GATEWAY_SELECT_NO_SESSION
             && ngx_gateway_select_spent(view->chain, &other)))
     {
-        return ngx_gateway_select_pick_wanted(view, entry);
+        return ngx_gateway_select_pick_wanted(view, option);
     }
 
-    ngx_gateway_select_better(view->chain, entry, &other);
+    ngx_gateway_select_better(view->chain, option, &other);
 
     return NGX_GATEWAY_SELECT_FOUND;
 }
@@ -245,10 +243,10 @@ ngx_gateway_select_pick_any(ngx_gateway_select_view_t *view,
 
 static ngx_gateway_select_reason_e
 ngx_gateway_select_pick_wanted(ngx_gateway_select_view_t *view,
-    gateway_entry_t *entry)
+    ngx_gateway_select_option_t *option)
 {
     ngx_uint_t       i, found;
-    gateway_entry_t  other;
+    ngx_gateway_select_option_t  other;
 
     found = 0;
 
@@ -262,16 +260,16 @@ ngx_gateway_select_pick_wanted(ngx_gateway_select_view_t *view,
         }
 
         if (found) {
-            ngx_gateway_select_better(view->chain, entry, &other);
+            ngx_gateway_select_better(view->chain, option, &other);
             return NGX_GATEWAY_SELECT_FOUND;
         }
 
-        *entry = other;
+        *option = other;
         found = 1;
     }
 
     return found ? NGX_GATEWAY_SELECT_FOUND
-                 : ngx_gateway_select_pick_scan(view, entry);
+                 : ngx_gateway_select_pick_scan(view, option);
 }
 
 
@@ -279,13 +277,13 @@ ngx_gateway_select_pick_wanted(ngx_gateway_select_view_t *view,
 
 static ngx_gateway_select_reason_e
 ngx_gateway_select_pick_scan(ngx_gateway_select_view_t *view,
-    gateway_entry_t *entry)
+    ngx_gateway_select_option_t *option)
 {
     double                      sum, draw;
     uint32_t                    i;
     ngx_uint_t                  far, least, spent;
-    gateway_entry_t             other;
-    ngx_gateway_select_node_t  *node;
+    ngx_gateway_select_node_t   *node;
+    ngx_gateway_select_option_t  other;
 
     sum = 0;
     spent = 0;
@@ -293,7 +291,7 @@ ngx_gateway_select_pick_scan(ngx_gateway_select_view_t *view,
 
     for (i = 0; i < view->n; i++) {
 
-        other = view->entries[i];
+        other = view->entries[i].options[0];
 
         if (other.node >= view->chain->nnodes) {
             continue;
@@ -320,7 +318,7 @@ ngx_gateway_select_pick_scan(ngx_gateway_select_view_t *view,
         sum += draw;
 
         if (sum == draw || ngx_gateway_select_random_part() * sum < draw) {
-            *entry = other;
+            *option = other;
         }
     }
 
@@ -334,7 +332,7 @@ ngx_gateway_select_pick_scan(ngx_gateway_select_view_t *view,
 
 static ngx_uint_t
 ngx_gateway_select_far(ngx_gateway_select_view_t *view,
-    gateway_entry_t *entry)
+    ngx_gateway_select_option_t *option)
 {
     ngx_uint_t                   i, far;
     ngx_gateway_select_node_t   *node;
@@ -344,10 +342,10 @@ ngx_gateway_select_far(ngx_gateway_select_view_t *view,
     far = NGX_GATEWAY_SELECT_WANTED;
 
     if (tried) {
-        node = ngx_gateway_select_node(view->chain, entry->node);
+        node = ngx_gateway_select_node(view->chain, option->node);
 
         for (i = 0; i < tried->n; i++) {
-            if (tried->nodes[i] == entry->node) {
+            if (tried->nodes[i] == option->node) {
                 return NGX_GATEWAY_SELECT_BEEN;
             }
 
@@ -363,8 +361,8 @@ ngx_gateway_select_far(ngx_gateway_select_view_t *view,
         }
     }
 
-    if (entry->session != NGX_GATEWAY_SELECT_NO_SESSION
-        && ngx_gateway_select_spent(view->chain, entry))
+    if (option->session != NGX_GATEWAY_SELECT_NO_SESSION
+        && ngx_gateway_select_spent(view->chain, option))
     {
         return NGX_GATEWAY_SELECT_SPENT;
     }
@@ -377,13 +375,13 @@ ngx_gateway_select_far(ngx_gateway_select_view_t *view,
 
 static ngx_uint_t
 ngx_gateway_select_spent(ngx_gateway_select_chain_sh_t *chain,
-    gateway_entry_t *entry)
+    ngx_gateway_select_option_t *option)
 {
     uint32_t                       i, place;
     ngx_gateway_select_session_t  *session;
 
-    i = ngx_gateway_select_seat_session(entry->session);
-    place = ngx_gateway_select_seat_place(entry->session);
+    i = ngx_gateway_select_seat_session(option->session);
+    place = ngx_gateway_select_seat_place(option->session);
 
     if (i >= ngx_gateway_select_load(&chain->nsessions)
         || place >= NGX_GATEWAY_SELECT_SESSION_NODES)
@@ -395,7 +393,7 @@ ngx_gateway_select_spent(ngx_gateway_select_chain_sh_t *chain,
 
     return session->generation & 1
            || session->height == 0
-           || session->nodes[place] != entry->node
+           || session->nodes[place] != option->node
            || (session->refused | session->waiting) >> place & 1
            || session->used[place] >= session->allowance;
 }
@@ -405,21 +403,21 @@ ngx_gateway_select_spent(ngx_gateway_select_chain_sh_t *chain,
 
 static ngx_int_t
 ngx_gateway_select_take(ngx_gateway_select_pick_t *pick,
-    ngx_gateway_select_chain_sh_t *chain, gateway_entry_t *entry)
+    ngx_gateway_select_chain_sh_t *chain, ngx_gateway_select_option_t *option)
 {
     pick->chain = chain;
-    pick->node = entry->node;
+    pick->node = option->node;
     pick->session = NGX_GATEWAY_SELECT_NO_SESSION;
     pick->place = 0;
-    pick->generation = ngx_gateway_select_generation(chain, entry->node);
+    pick->generation = ngx_gateway_select_generation(chain, option->node);
     pick->session_generation = 0;
     pick->begun = 0;
     pick->counted = 0;
     pick->overdue = 0;
 
-    if (entry->session != NGX_GATEWAY_SELECT_NO_SESSION) {
-        pick->session = ngx_gateway_select_seat_session(entry->session);
-        pick->place = ngx_gateway_select_seat_place(entry->session);
+    if (option->session != NGX_GATEWAY_SELECT_NO_SESSION) {
+        pick->session = ngx_gateway_select_seat_session(option->session);
+        pick->place = ngx_gateway_select_seat_place(option->session);
         pick->session_generation = chain->sessions[pick->session].generation;
     }
 
@@ -432,11 +430,11 @@ ngx_gateway_select_pick_node(ngx_gateway_select_chain_sh_t *chain,
     uint32_t node, uint32_t session, ngx_gateway_select_pick_t *pick)
 {
     uint32_t                       place;
-    gateway_entry_t                entry;
+    ngx_gateway_select_option_t    option;
     ngx_gateway_select_session_t  *s;
 
-    entry.node = node;
-    entry.session = NGX_GATEWAY_SELECT_NO_SESSION;
+    option.node = node;
+    option.session = NGX_GATEWAY_SELECT_NO_SESSION;
 
     if (session < ngx_gateway_select_load(&chain->nsessions)) {
 
@@ -445,13 +443,13 @@ ngx_gateway_select_pick_node(ngx_gateway_select_chain_sh_t *chain,
         for (place = 0; place < NGX_GATEWAY_SELECT_SESSION_NODES; place++) {
 
             if (place < s->nnodes && s->nodes[place] == node) {
-                entry.session = ngx_gateway_select_seat(session, place);
+                option.session = ngx_gateway_select_seat(session, place);
                 break;
             }
         }
     }
 
-    (void) ngx_gateway_select_take(pick, chain, &entry);
+    (void) ngx_gateway_select_take(pick, chain, &option);
 }
 
 

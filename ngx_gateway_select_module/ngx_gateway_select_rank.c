@@ -49,6 +49,8 @@ static ngx_int_t ngx_gateway_select_rank_publish(
     ngx_gateway_select_ranker_t *ranker);
 static ngx_int_t ngx_gateway_select_rank_write(
     ngx_gateway_select_ranker_t *ranker);
+static void ngx_gateway_select_rank_fill(ngx_gateway_select_entry_t *to,
+    gateway_entry_t *from, uint32_t n);
 static ngx_gateway_select_reason_e ngx_gateway_select_rank_empty(
     ngx_gateway_select_ranker_t *ranker);
 static void ngx_gateway_select_rank_sum(ngx_gateway_select_ranker_t *ranker);
@@ -503,10 +505,10 @@ ngx_gateway_select_rank_publish(ngx_gateway_select_ranker_t *ranker)
 static ngx_int_t
 ngx_gateway_select_rank_write(ngx_gateway_select_ranker_t *ranker)
 {
-    uint32_t                    n;
-    gateway_entry_t            *entries, *old;
-    ngx_gateway_select_half_t  *half;
-    ngx_gateway_select_zone_t  *zone;
+    uint32_t                     n;
+    ngx_gateway_select_half_t   *half;
+    ngx_gateway_select_zone_t   *zone;
+    ngx_gateway_select_entry_t  *entries, *old;
 
     zone = ngx_gateway_select_zone(ranker->gmcf);
     half = &ranker->chain->halves[!(ranker->chain->current & 1)];
@@ -519,7 +521,7 @@ ngx_gateway_select_rank_write(ngx_gateway_select_ranker_t *ranker)
 
         entries = ngx_gateway_select_zone_alloc(zone,
                                        (n + NGX_GATEWAY_SELECT_RANK_SPARE)
-                                       * sizeof(gateway_entry_t));
+                                       * sizeof(ngx_gateway_select_entry_t));
         if (entries == NULL) {
             return NGX_ERROR;
         }
@@ -534,7 +536,7 @@ ngx_gateway_select_rank_write(ngx_gateway_select_ranker_t *ranker)
         half->capacity = n + NGX_GATEWAY_SELECT_RANK_SPARE;
     }
 
-    ngx_memcpy(entries, ranker->entries, n * sizeof(gateway_entry_t));
+    ngx_gateway_select_rank_fill(entries, ranker->entries, n);
     half->nentries = n;
 
     ngx_memory_barrier();
@@ -550,6 +552,28 @@ ngx_gateway_select_rank_write(ngx_gateway_select_ranker_t *ranker)
     }
 
     return NGX_OK;
+}
+
+
+static void
+ngx_gateway_select_rank_fill(ngx_gateway_select_entry_t *to,
+    gateway_entry_t *from, uint32_t n)
+{
+    uint32_t          i, k;
+    gateway_entry_t  *option;
+
+    for (i = 0; i < n; i++) {
+
+        to[i].threshold = from[i].threshold;
+
+        for (k = 0; k < 2; k++) {
+            option = &from[k ? from[i].alias : i];
+
+            to[i].options[k].node = option->node;
+            to[i].options[k].session = option->session;
+            to[i].options[k].latency = option->latency;
+        }
+    }
 }
 
 

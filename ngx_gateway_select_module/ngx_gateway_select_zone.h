@@ -108,17 +108,36 @@ typedef struct {
 } ngx_gateway_select_hot_t;
 
 
-/* One of the two halves of a chain's table; see gateway_rank.h. */
+/*
+ * An entry of gateway_rank.h with its alias put beside it: a draw reads half
+ * a cache line, and nothing that depends on what it has read.
+ */
+
+typedef struct {
+    uint32_t                       node;
+    uint32_t                       session;    /* with the place */
+    float                          latency;    /* ms */
+} ngx_gateway_select_option_t;
+
+
+typedef struct {
+    uint32_t                       threshold;
+    ngx_gateway_select_option_t    options[2]; /* own, alias */
+    uint32_t                       unused;     /* to a power of two */
+} ngx_gateway_select_entry_t;
+
+
+/* One of the two halves of a chain's table. */
 
 typedef struct {
     ngx_atomic_t                   generation; /* odd: being written */
     uint32_t                       nentries;
     uint32_t                       capacity;
-    gateway_entry_t               *entries;    /* session: with the place */
+    ngx_gateway_select_entry_t    *entries;
 } ngx_gateway_select_half_t;
 
 
-/* the session of an entry and the node's place in it, in one number */
+/* the session of an option and the node's place in it, in one number */
 
 #define ngx_gateway_select_seat(session, place)                               \
     ((uint32_t) (session) | (uint32_t) (place) << 16)

@@ -140,8 +140,14 @@ sub found {
     my @s = hang(6);
     becomes(6, 'inflight', 'tries in flight are counted');
 
-    $gateway->reload;
-    is(total('inflight'), 6, 'over a reload, too');
+  SKIP: {
+        # workers that end are told by their titles
+
+        skip 'titles of processes', 1 if $ENV{TEST_NGINX_USE_VALGRIND};
+
+        $gateway->reload;
+        is(total('inflight'), 6, 'over a reload, too');
+    }
 
     close $_ for @s;
     becomes(0, 'inflight', 'and end with their requests');
@@ -160,7 +166,11 @@ sub found {
     });
 
     becomes(0, 'inflight', 'do not outlive the workers that are killed');
-    is($gateway->zone('eth')->{rows}, 2, 'whose rows are taken again');
+    my $rows;
+    $gateway->wait_for(sub {
+        ($rows = $gateway->zone('eth')->{rows}) == 2;
+    });
+    is($rows, 2, 'whose rows are taken again');
 }
 
 {
