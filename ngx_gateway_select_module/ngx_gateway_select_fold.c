@@ -14,9 +14,9 @@ static ngx_inline ngx_atomic_uint_t ngx_gateway_select_fold_sum(
 
 
 ngx_uint_t
-ngx_gateway_select_fold(ngx_gateway_select_node_t *node,
-    ngx_gateway_select_chain_t *conf, gateway_peers_t *peers,
-    ngx_uint_t full, uint64_t now)
+ngx_gateway_select_fold(ngx_gateway_select_chain_sh_t *chain,
+    ngx_gateway_select_node_t *node, ngx_gateway_select_chain_t *conf,
+    gateway_peers_t *peers, ngx_uint_t full, uint64_t now)
 {
     uint64_t          paced;
     ngx_uint_t        news;

@@ -88,9 +88,9 @@ void ngx_gateway_select_rank_first(ngx_gateway_select_main_conf_t *gmcf,
  * Takes what workers have added since, and folds it into the node's record;
  * 0: there was nothing, and nothing was done unless full.  The lock is held.
  */
-ngx_uint_t ngx_gateway_select_fold(ngx_gateway_select_node_t *node,
-    ngx_gateway_select_chain_t *conf, gateway_peers_t *peers,
-    ngx_uint_t full, uint64_t now);
+ngx_uint_t ngx_gateway_select_fold(ngx_gateway_select_chain_sh_t *chain,
+    ngx_gateway_select_node_t *node, ngx_gateway_select_chain_t *conf,
+    gateway_peers_t *peers, ngx_uint_t full, uint64_t now);
 
 
 #endif /* _NGX_GATEWAY_SELECT_RANK_H_INCLUDED_ */
