@@ -7,7 +7,7 @@
 #include "ngx_gateway_select.h"
 #include "ngx_gateway_select_conf.h"
 #include "ngx_gateway_select_find.h"
-#include "ngx_gateway_select_zone.h"
+#include "ngx_gateway_select_sync.h"
 #include "ngx_gateway_select_check_conf.h"
 
 
@@ -115,6 +115,7 @@ ngx_gateway_select_init_main_conf(ngx_conf_t *cf, void *conf)
 
     if (ngx_gateway_select_operators_init(cf, gmcf) != NGX_OK
         || ngx_gateway_select_checks_init(cf, gmcf) != NGX_OK
+        || ngx_gateway_select_sync_scripts(cf, gmcf) != NGX_OK
         || ngx_gateway_select_zone_add(cf, gmcf) != NGX_OK)
     {
         return NGX_CONF_ERROR;

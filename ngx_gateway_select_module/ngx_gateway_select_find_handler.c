@@ -4,32 +4,21 @@
  */
 
 
+#include "ngx_gateway_select_answer.h"
 #include "ngx_gateway_select_find.h"
 #include "pocket_key.h"
 
 #include <openssl/crypto.h>
 
 
-#define NGX_GATEWAY_SELECT_NUMBER_LEN  32
-
-
 static ngx_int_t ngx_gateway_select_find_handler(ngx_http_request_t *r);
-static ngx_int_t ngx_gateway_select_find_chain(ngx_http_request_t *r,
-    ngx_str_t *chain);
 static ngx_int_t ngx_gateway_select_find_answer(ngx_http_request_t *r,
     ngx_str_t *chain, gateway_found_t *found,
     ngx_gateway_select_pick_t *pick);
 static void ngx_gateway_select_find_address(gateway_found_t *found,
     ngx_str_t *address, u_char *buf);
-static size_t ngx_gateway_select_find_open(ngx_str_t *url);
 static ngx_int_t ngx_gateway_select_find_refuse(ngx_http_request_t *r,
     ngx_uint_t status, ngx_str_t *reason);
-static ngx_int_t ngx_gateway_select_find_allow(ngx_http_request_t *r);
-static ngx_int_t ngx_gateway_select_find_send(ngx_http_request_t *r,
-    ngx_uint_t status, ngx_buf_t *b);
-static u_char *ngx_gateway_select_find_text(u_char *p, const char *name,
-    ngx_str_t *value);
-static size_t ngx_gateway_select_find_size(ngx_str_t *value);
 static ngx_uint_t ngx_gateway_select_named(ngx_table_elt_t *h,
     const char *name);
 
@@ -78,14 +67,18 @@ ngx_gateway_select_find_handler(ngx_http_request_t *r)
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
 
-        if (ngx_gateway_select_find_allow(r) != NGX_OK) {
+        if (ngx_gateway_select_allow(r, "GET, HEAD") != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
         return ngx_gateway_select_find_refuse(r, NGX_HTTP_NOT_ALLOWED, NULL);
     }
 
-    if (ngx_gateway_select_find_chain(r, &chain) != NGX_OK) {
+    ngx_gateway_select_tail(r, &chain);
+
+    if (chain.len == 0
+        || ngx_strlchr(chain.data, chain.data + chain.len, '/') != NULL)
+    {
         return ngx_gateway_select_find_refuse(r, NGX_HTTP_NOT_FOUND, NULL);
     }
 
@@ -100,43 +93,6 @@ ngx_gateway_select_find_handler(ngx_http_request_t *r)
     }
 
     return ngx_gateway_select_find_answer(r, &chain, &found, &pick);
-}
-
-
-/* What follows the location's name, or the last "/" with a regular one. */
-
-static ngx_int_t
-ngx_gateway_select_find_chain(ngx_http_request_t *r, ngx_str_t *chain)
-{
-    u_char                    *p, *last;
-    ngx_http_core_loc_conf_t  *clcf;
-
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
-
-    p = r->uri.data;
-    last = p + r->uri.len;
-
-    if (r->uri.len >= clcf->name.len
-        && ngx_strncmp(p, clcf->name.data, clcf->name.len) == 0)
-    {
-        p += clcf->name.len;
-
-    } else {
-        for (p = last; p > r->uri.data && p[-1] != '/'; p--) { /* void */ }
-    }
-
-    if (p < last && *p == '/') {
-        p++;
-    }
-
-    chain->data = p;
-    chain->len = last - p;
-
-    if (chain->len == 0 || ngx_strlchr(p, last, '/') != NULL) {
-        return NGX_DECLINED;
-    }
-
-    return NGX_OK;
 }
 
 
@@ -164,20 +120,20 @@ ngx_gateway_select_find_answer(ngx_http_request_t *r, ngx_str_t *chain,
 
         /* the path of a server's URL may be a secret */
 
-        found->url.len = ngx_gateway_select_find_open(&found->url);
+        found->url.len = ngx_gateway_select_open(&found->url);
     }
 
     len = sizeof("{\"chain\":\"\",\"node\":{\"address\":\"\","
                  "\"public_key\":\"\",\"service_url\":\"\"},"
                  "\"session_height\":,\"app\":\"\",\"weight\":,"
                  "\"reason\":\"\"}\n")
-          + ngx_gateway_select_find_size(chain)
-          + ngx_gateway_select_find_size(&address)
-          + ngx_gateway_select_find_size(&public_key)
-          + ngx_gateway_select_find_size(&found->url)
-          + ngx_gateway_select_find_size(&found->app)
-          + ngx_gateway_select_find_size(&found->reason)
-          + NGX_INT64_LEN + NGX_GATEWAY_SELECT_NUMBER_LEN;
+          + ngx_gateway_select_text_len(chain)
+          + ngx_gateway_select_text_len(&address)
+          + ngx_gateway_select_text_len(&public_key)
+          + ngx_gateway_select_text_len(&found->url)
+          + ngx_gateway_select_text_len(&found->app)
+          + ngx_gateway_select_text_len(&found->reason)
+          + NGX_INT64_LEN + NGX_GATEWAY_SELECT_DOUBLE_LEN;
 
     b = ngx_create_temp_buf(r->pool, len);
     if (b == NULL) {
@@ -186,26 +142,21 @@ ngx_gateway_select_find_answer(ngx_http_request_t *r, ngx_str_t *chain,
 
     p = b->last;
 
-    p = ngx_gateway_select_find_text(p, "{\"chain\":", chain);
-    p = ngx_gateway_select_find_text(p, ",\"node\":{\"address\":", &address);
-    p = ngx_gateway_select_find_text(p, ",\"public_key\":", &public_key);
-    p = ngx_gateway_select_find_text(p, ",\"service_url\":", &found->url);
+    p = ngx_gateway_select_text(p, "{\"chain\":", chain);
+    p = ngx_gateway_select_text(p, ",\"node\":{\"address\":", &address);
+    p = ngx_gateway_select_text(p, ",\"public_key\":", &public_key);
+    p = ngx_gateway_select_text(p, ",\"service_url\":", &found->url);
     p = ngx_sprintf(p, "},\"session_height\":%uL", found->session_height);
-    p = ngx_gateway_select_find_text(p, ",\"app\":", &found->app);
+    p = ngx_gateway_select_text(p, ",\"app\":", &found->app);
 
-    /* weights are of all magnitudes, and nginx prints no exponents */
-
-    p = ngx_cpymem(p, ",\"weight\":", sizeof(",\"weight\":") - 1);
-    p += snprintf((char *) p, NGX_GATEWAY_SELECT_NUMBER_LEN, "%.6g",
-                  found->weight);
-
-    p = ngx_gateway_select_find_text(p, ",\"reason\":", &found->reason);
+    p = ngx_gateway_select_double(p, ",\"weight\":", found->weight);
+    p = ngx_gateway_select_text(p, ",\"reason\":", &found->reason);
     *p++ = '}';
     *p++ = LF;
 
     b->last = p;
 
-    return ngx_gateway_select_find_send(r, NGX_HTTP_OK, b);
+    return ngx_gateway_select_answer(r, NGX_HTTP_OK, b);
 }
 
 
@@ -233,27 +184,6 @@ ngx_gateway_select_find_address(gateway_found_t *found, ngx_str_t *address,
 
     address->data = buf;
     address->len = ngx_hex_dump(buf, binary, POCKET_ADDR_LEN) - buf;
-}
-
-
-/* The length of scheme and authority. */
-
-static size_t
-ngx_gateway_select_find_open(ngx_str_t *url)
-{
-    u_char  *p, *last;
-
-    last = url->data + url->len;
-
-    p = ngx_strnstr(url->data, "://", url->len);
-
-    for (p = p ? p + 3 : url->data; p < last; p++) {
-        if (*p == '/' || *p == '?') {
-            break;
-        }
-    }
-
-    return p - url->data;
 }
 
 
@@ -296,87 +226,7 @@ ngx_gateway_select_find_refuse(ngx_http_request_t *r, ngx_uint_t status,
 
     b->last = p;
 
-    return ngx_gateway_select_find_send(r, status, b);
-}
-
-
-static ngx_int_t
-ngx_gateway_select_find_allow(ngx_http_request_t *r)
-{
-    ngx_table_elt_t  *h;
-
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    h->hash = 1;
-    mesh_table_elt_last(h);
-    ngx_str_set(&h->key, "Allow");
-    ngx_str_set(&h->value, "GET, HEAD");
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_gateway_select_find_send(ngx_http_request_t *r, ngx_uint_t status,
-    ngx_buf_t *b)
-{
-    ngx_int_t         rc;
-    ngx_chain_t       out;
-    ngx_table_elt_t  *h;
-
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    h->hash = 1;
-    mesh_table_elt_last(h);
-    ngx_str_set(&h->key, "Cache-Control");
-    ngx_str_set(&h->value, "no-store");
-
-    r->headers_out.status = status;
-    r->headers_out.content_length_n = b->last - b->pos;
-
-    ngx_str_set(&r->headers_out.content_type, "application/json");
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
-    r->headers_out.content_type_lowcase = NULL;
-
-    rc = ngx_http_send_header(r);
-
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
-    }
-
-    b->last_buf = (r == r->main);
-    b->last_in_chain = 1;
-
-    out.buf = b;
-    out.next = NULL;
-
-    return ngx_http_output_filter(r, &out);
-}
-
-
-static u_char *
-ngx_gateway_select_find_text(u_char *p, const char *name, ngx_str_t *value)
-{
-    p = ngx_cpymem(p, name, ngx_strlen(name));
-
-    *p++ = '"';
-    p = (u_char *) ngx_escape_json(p, value->data, value->len);
-    *p++ = '"';
-
-    return p;
-}
-
-
-static size_t
-ngx_gateway_select_find_size(ngx_str_t *value)
-{
-    return value->len + ngx_escape_json(NULL, value->data, value->len);
+    return ngx_gateway_select_answer(r, status, b);
 }
 
 

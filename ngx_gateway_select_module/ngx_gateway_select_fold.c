@@ -4,6 +4,7 @@
  */
 
 
+#include "ngx_gateway_select_history.h"
 #include "ngx_gateway_select_rank.h"
 
 
@@ -18,14 +19,20 @@ ngx_gateway_select_fold(ngx_gateway_select_chain_sh_t *chain,
     ngx_gateway_select_node_t *node, ngx_gateway_select_chain_t *conf,
     gateway_peers_t *peers, ngx_uint_t full, uint64_t now)
 {
-    uint64_t          paced;
+    uint64_t          paced, picked;
     ngx_uint_t        news;
     gateway_sample_t  sample;
 
-    node->picked += ngx_gateway_select_fold_sum(&node->fresh.picked);
+    picked = ngx_gateway_select_fold_sum(&node->fresh.picked);
+    node->picked += picked;
 
     news = ngx_gateway_select_fold_take(&node->fresh, &sample)
            || sample.height > node->record.height;
+
+    if (news || picked) {
+        ngx_gateway_select_history_add(chain, node->slot, &sample, picked,
+                                       now);
+    }
 
     paced = node->fresh.paced;
 

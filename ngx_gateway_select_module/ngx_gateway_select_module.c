@@ -5,11 +5,15 @@
 
 
 #include "ngx_gateway_select.h"
+#include "ngx_gateway_select_admin.h"
 #include "ngx_gateway_select_check.h"
 #include "ngx_gateway_select_conf.h"
 #include "ngx_gateway_select_find.h"
+#include "ngx_gateway_select_history.h"
 #include "ngx_gateway_select_leader.h"
 #include "ngx_gateway_select_pick.h"
+#include "ngx_gateway_select_report.h"
+#include "ngx_gateway_select_sync.h"
 #include "mesh_keyfile.h"
 
 
@@ -88,6 +92,34 @@ static ngx_command_t  ngx_gateway_select_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       &ngx_gateway_select_find_endpoint },
+
+    { ngx_string("gateway_nodes"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_gateway_select_conf_endpoint,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      &ngx_gateway_select_nodes_endpoint },
+
+    { ngx_string("gateway_qosnodes"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_gateway_select_conf_endpoint,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      &ngx_gateway_select_qosnodes_endpoint },
+
+    { ngx_string("gateway_history"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_gateway_select_conf_endpoint,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      &ngx_gateway_select_history_endpoint },
+
+    { ngx_string("gateway_admin"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_gateway_select_conf_endpoint,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      &ngx_gateway_select_admin_endpoint },
 
     { ngx_string("gateway_node"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF
@@ -180,7 +212,9 @@ ngx_gateway_select_init_process(ngx_cycle_t *cycle)
 
     ngx_gateway_select_pick_init(gmcf);
 
-    if (ngx_gateway_select_checker_init(cycle, gmcf) != NGX_OK) {
+    if (ngx_gateway_select_checker_init(cycle, gmcf) != NGX_OK
+        || ngx_gateway_select_sync_init(cycle, gmcf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -206,6 +240,7 @@ ngx_gateway_select_exit_process(ngx_cycle_t *cycle)
     }
 
     ngx_gateway_select_checker_exit(gmcf);
+    ngx_gateway_select_sync_exit(gmcf);
     ngx_gateway_select_leader_exit(gmcf);
     ngx_gateway_select_pick_exit(gmcf);
     mesh_http_stop(gmcf->http);

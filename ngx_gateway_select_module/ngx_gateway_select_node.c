@@ -4,7 +4,10 @@
  */
 
 
+#include "ngx_gateway_select_admin.h"
+#include "ngx_gateway_select_history.h"
 #include "ngx_gateway_select_pick.h"
+#include "ngx_gateway_select_sync.h"
 
 
 /* a node that was no candidate for so long may lose its place */
@@ -99,6 +102,7 @@ ngx_gateway_select_zone_node(ngx_gateway_select_main_conf_t *gmcf,
                              ? ngx_gateway_select_operator(zone, operator)
                              : node->slot | NGX_GATEWAY_SELECT_OWN;
         node->seen_at = ngx_gateway_select_now();
+        node->flags = ngx_gateway_select_admin_flags(gmcf, chain, node);
         slot = node->slot;
     }
 
@@ -191,6 +195,8 @@ ngx_gateway_select_node_new(ngx_gateway_select_zone_t *zone,
     ngx_memory_barrier();
 
     ngx_memzero(node, sizeof(ngx_gateway_select_node_t));
+    ngx_gateway_select_history_forget(chain, n);
+    ngx_gateway_select_sync_forget(chain, n);
 
     node->slot = (uint32_t) n;
 
@@ -214,6 +220,7 @@ ngx_gateway_select_node_chunk(ngx_gateway_select_zone_t *zone,
     ngx_uint_t                    i;
     ngx_gateway_select_hot_t     *hot;
     ngx_gateway_select_chunk_t   *chunk;
+    ngx_gateway_select_pasts_t   *pasts;
 
     i = chain->nnodes / NGX_GATEWAY_SELECT_CHUNK;
 
@@ -238,6 +245,15 @@ ngx_gateway_select_node_chunk(ngx_gateway_select_zone_t *zone,
         return NGX_ERROR;
     }
 
+    pasts = ngx_gateway_select_zone_alloc(zone,
+                                          sizeof(ngx_gateway_select_pasts_t));
+    if (pasts == NULL) {
+        ngx_slab_free_locked(zone->shpool, chunk);
+        ngx_slab_free_locked(zone->shpool, hot);
+        return NGX_ERROR;
+    }
+
+    chain->pasts[i] = pasts;
     chain->hot[i] = hot;
     chain->chunks[i] = chunk;
 

@@ -224,6 +224,8 @@ typedef struct {
 struct ngx_gateway_select_sh_s {
     ngx_uint_t                     layout;
     u_char                         id[NGX_GATEWAY_SELECT_ID_LEN]; /* hex */
+    u_char                         run_id[MESH_REDIS_ID_LEN];
+    u_char                         replication_id[MESH_REDIS_ID_LEN];
     ngx_atomic_t                   generation; /* one more per configuration */
 
     /* the lease of who folds, ranks and checks; see _leader.h */

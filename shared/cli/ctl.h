@@ -32,6 +32,7 @@ int ctl_keys(int argc, char **argv);
 int ctl_relay(int argc, char **argv);
 int ctl_convert(int argc, char **argv);
 int ctl_ledger(int argc, char **argv);
+int ctl_gateway(int argc, char **argv);
 
 
 /* prints a line "meshctl: ..." on the standard error */

@@ -34,6 +34,8 @@ static const ctl_command_t  ctl_commands[] = {
     { "convert", ctl_convert,
       "print the nginx.conf for a mesh client's config.json" },
     { "ledger", ctl_ledger, "show what became of the relays" },
+    { "gateway", ctl_gateway,
+      "show a gateway's nodes, and which it is not to use" },
     { "help", ctl_help, "explain a command" },
     { "version", ctl_version, "print the version" },
     { NULL, NULL, NULL }
