@@ -31,6 +31,7 @@ typedef enum {
 int ctl_keys(int argc, char **argv);
 int ctl_relay(int argc, char **argv);
 int ctl_convert(int argc, char **argv);
+int ctl_convert_gateway(int argc, char **argv);
 int ctl_ledger(int argc, char **argv);
 int ctl_gateway(int argc, char **argv);
 
@@ -48,6 +49,15 @@ int ctl_usage(const char *command, const char *fmt, ...)
  * when the file is refused, CTL_USAGE when it cannot be read.
  */
 int ctl_file_read(const char *name, unsigned secret, cli_buf_t *text);
+
+/*
+ * Makes a file for its owner alone, which must not be there, with all of the
+ * text in it or not at all.  CTL_OK, or CTL_USAGE after ctl_error().
+ */
+int ctl_file_write(const char *name, const pocket_str_t *text);
+
+/* appends a word as nginx.conf takes it, quoted where it must be */
+void ctl_conf_quote(cli_buf_t *out, const pocket_str_t *value);
 
 /* wipes it, then frees it */
 void ctl_file_wipe(cli_buf_t *text);

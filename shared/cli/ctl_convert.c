@@ -71,7 +71,6 @@ static void ctl_conf_text(ctl_convert_t *cv, unsigned depth,
     const char *name, const char *value);
 static void ctl_conf_name(ctl_convert_t *cv, unsigned depth,
     const char *name);
-static void ctl_conf_quote(cli_buf_t *out, const pocket_str_t *value);
 
 
 static const char  ctl_convert_usage[] =
@@ -791,35 +790,4 @@ ctl_conf_name(ctl_convert_t *cv, unsigned depth, const char *name)
 {
     cli_buf_printf(&cv->out, "%*s%-*s", 4 * (int) depth, "",
                    CTL_CONF_COLUMN, name);
-}
-
-
-static void
-ctl_conf_quote(cli_buf_t *out, const pocket_str_t *value)
-{
-    size_t  i;
-
-    for (i = 0; i < value->len; i++) {
-        if (value->data[i] <= ' ' || strchr("\"'{};$#\\", value->data[i])) {
-            break;
-        }
-    }
-
-    if (i && i == value->len) {
-        cli_buf_str(out, value);
-        return;
-    }
-
-    cli_buf_text(out, "\"");
-
-    for (i = 0; i < value->len; i++) {
-
-        if (value->data[i] == '"' || value->data[i] == '\\') {
-            cli_buf_text(out, "\\");
-        }
-
-        cli_buf_add(out, &value->data[i], 1);
-    }
-
-    cli_buf_text(out, "\"");
 }

@@ -142,3 +142,62 @@ ctl_file_token(const char *name, pocket_str_t *token, cli_arena_t *arena)
 
     return rc;
 }
+
+
+int
+ctl_file_write(const char *name, const pocket_str_t *text)
+{
+    int      fd;
+    ssize_t  n;
+
+    fd = open(name, O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0600);
+
+    if (fd == -1) {
+        ctl_error("cannot create \"%s\": %s", name, strerror(errno));
+        return CTL_USAGE;
+    }
+
+    n = write(fd, text->data, text->len);
+
+    if (n != (ssize_t) text->len || fsync(fd) != 0) {
+        ctl_error("cannot write \"%s\": %s", name, strerror(errno));
+        close(fd);
+        unlink(name);
+        return CTL_USAGE;
+    }
+
+    close(fd);
+
+    return CTL_OK;
+}
+
+
+void
+ctl_conf_quote(cli_buf_t *out, const pocket_str_t *value)
+{
+    size_t  i;
+
+    for (i = 0; i < value->len; i++) {
+        if (value->data[i] <= ' ' || strchr("\"'{};$#\\", value->data[i])) {
+            break;
+        }
+    }
+
+    if (i && i == value->len) {
+        cli_buf_str(out, value);
+        return;
+    }
+
+    cli_buf_text(out, "\"");
+
+    for (i = 0; i < value->len; i++) {
+
+        if (value->data[i] == '"' || value->data[i] == '\\') {
+            cli_buf_text(out, "\\");
+        }
+
+        cli_buf_add(out, &value->data[i], 1);
+    }
+
+    cli_buf_text(out, "\"");
+}

@@ -4,12 +4,9 @@
  */
 
 
-#include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <sodium.h>
 
@@ -36,7 +33,6 @@ static void *ctl_keys_alloc(void *data, size_t size);
 static int ctl_keys_new(int argc, char **argv);
 static int ctl_keys_new_options(ctl_keys_new_t *n, int argc, char **argv);
 static void ctl_keys_new_key(cli_buf_t *text, cli_buf_t *shown);
-static int ctl_keys_write(const char *name, const pocket_str_t *text);
 
 
 static const char  ctl_keys_usage[] =
@@ -222,7 +218,7 @@ ctl_keys_new(int argc, char **argv)
         cli_buf_text(&text, "]}]\n");
     }
 
-    rc = ctl_keys_write(n.file, &text.text);
+    rc = ctl_file_write(n.file, &text.text);
 
     if (rc == CTL_OK) {
         fwrite(shown.text.data, 1, shown.text.len, stdout);
@@ -305,32 +301,4 @@ ctl_keys_new_key(cli_buf_t *text, cli_buf_t *shown)
     cli_buf_printf(shown, "%.*s  ", 2 * POCKET_ADDR_LEN, hex);
     pocket_hex_encode(hex, public, POCKET_PUBKEY_LEN);
     cli_buf_printf(shown, "%.*s\n", 2 * POCKET_PUBKEY_LEN, hex);
-}
-
-
-static int
-ctl_keys_write(const char *name, const pocket_str_t *text)
-{
-    int      fd;
-    ssize_t  n;
-
-    fd = open(name, O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0600);
-
-    if (fd == -1) {
-        ctl_error("cannot create \"%s\": %s", name, strerror(errno));
-        return CTL_USAGE;
-    }
-
-    n = write(fd, text->data, text->len);
-
-    if (n != (ssize_t) text->len || fsync(fd) != 0) {
-        ctl_error("cannot write \"%s\": %s", name, strerror(errno));
-        close(fd);
-        unlink(name);
-        return CTL_USAGE;
-    }
-
-    close(fd);
-
-    return CTL_OK;
 }

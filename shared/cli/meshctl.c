@@ -33,6 +33,8 @@ static const ctl_command_t  ctl_commands[] = {
     { "relay", ctl_relay, "sign and send one relay, verify the answer" },
     { "convert", ctl_convert,
       "print the nginx.conf for a mesh client's config.json" },
+    { "convert-gateway", ctl_convert_gateway,
+      "make the files of a gateway from a gateway-server's" },
     { "ledger", ctl_ledger, "show what became of the relays" },
     { "gateway", ctl_gateway,
       "show a gateway's nodes, and which it is not to use" },
@@ -129,7 +131,7 @@ ctl_help(int argc, char **argv)
     printf("usage: meshctl COMMAND [OPTION...]\n\n");
 
     for (command = ctl_commands; command->name; command++) {
-        printf("  %-10s %s\n", command->name, command->summary);
+        printf("  %-16s %s\n", command->name, command->summary);
     }
 
     printf("\n\"meshctl help COMMAND\" tells more.\n");
