@@ -233,6 +233,56 @@ SKIP: {
     cmp_ok(scalar @compared, '>=', 35, 'exchanges compared');
 }
 
+
+# What a gateway asks: applications, a parameter, servicers with URLs of their
+# own.
+
+{
+    my $node = MeshCtl->demo('node', '--chain', '0021', '--chain', '0001',
+                             '--blocks-per-session', 7, '--app',
+                             MeshRelay::public('app') . ':10', '--servicer',
+                             MeshRelay::public('s1') . '@http://127.0.0.2:1',
+                             '--servicer', MeshRelay::public('s2'), '--spare',
+                             MeshRelay::public('s3'), '--service-url',
+                             'http://127.0.0.3:2');
+    my $ask = sub {
+        my ($path, $body) = @_;
+        my ($status, $text) = $node->get($path,
+            body => JSON::PP->new->canonical->encode($body));
+        return ($status, JSON::PP::decode_json($text));
+    };
+
+    my $address = MeshRelay::address('app');
+    my ($status, $app) = $ask->('/v1/query/app', { address => $address,
+                                                   height => 0 });
+    is($status, 200, 'an application');
+    is_deeply([ @$app{qw(address public_key status max_relays)} ],
+              [ $address, MeshRelay::public('app'), 2, '40' ],
+              'staked for ten relays of each servicer and chain');
+    is_deeply([ sort @{ $app->{chains} } ], [ '0001', '0021' ], 'its chains');
+
+    ($status, my $error) = $ask->('/v1/query/app',
+        { address => MeshRelay::address('other') });
+    is($status, 400, 'another one');
+    like($error->{message}, qr/application does not exist/, 'is not there');
+
+    (undef, my $param) = $ask->('/v1/query/param',
+                                { key => 'pos/BlocksPerSession' });
+    is_deeply($param, { param_key => 'pos/BlocksPerSession',
+                        param_value => '7' }, 'a parameter');
+    (undef, $param) = $ask->('/v1/query/param', { key => 'pos/Other' });
+    is($param->{param_key}, '', 'another one is none');
+
+    (undef, my $dispatch) = $ask->('/v1/client/dispatch',
+        { app_public_key => MeshRelay::public('app'), chain => '0021',
+          session_height => 0 });
+    is_deeply({ map { @$_{qw(public_key service_url)} }
+                @{ $dispatch->{session}{nodes} } },
+              { MeshRelay::public('s1') => 'http://127.0.0.2:1',
+                MeshRelay::public('s2') => 'http://127.0.0.3:2' },
+              'servicers, each with its URL');
+}
+
 done_testing();
 
 

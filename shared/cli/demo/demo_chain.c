@@ -2,7 +2,7 @@
 /*
  * A demo blockchain: answers JSON-RPC for any chain id, the first segment of
  * the path.  Further segments steer an answer, so that a relay's path does:
- * latency/MS, size/BYTES, status/CODE, hangup, cut, echo.
+ * latency/MS, size/BYTES, status/CODE, lag/BLOCKS, lie, hangup, cut, echo.
  */
 
 
@@ -26,6 +26,8 @@ typedef struct {
     int64_t                  latency;
     int64_t                  size;
     int64_t                  status;
+    int64_t                  lag;
+    unsigned                 lie:1;       /* its blocks are not the chain's */
     unsigned                 hangup:1;
     unsigned                 cut:1;
     unsigned                 echo:1;
@@ -39,6 +41,16 @@ typedef struct {
 } demo_rpc_t;
 
 
+/* what an answer is made of */
+
+typedef struct {
+    pocket_str_t             id;
+    int64_t                  height;
+    int64_t                  size;
+    unsigned                 lie:1;
+} demo_view_t;
+
+
 typedef struct {
     demo_steer_t             defaults;
     cli_buf_t                body;
@@ -46,7 +58,7 @@ typedef struct {
 } demo_chain_t;
 
 
-typedef void (*demo_result_pt)(cli_buf_t *b, const pocket_str_t *chain,
+typedef void (*demo_result_pt)(cli_buf_t *b, const demo_view_t *chain,
     const demo_rpc_t *rpc);
 
 
@@ -61,33 +73,33 @@ static void demo_chain_handler(void *data, demo_conn_t *c,
 static void demo_chain_steer(demo_steer_t *steer, const pocket_str_t *path,
     pocket_str_t *chain);
 static int demo_chain_segment(pocket_str_t *rest, pocket_str_t *segment);
-static void demo_chain_body(cli_buf_t *b, const pocket_str_t *chain,
-    const demo_request_t *rq, int64_t size, pocket_alloc_t *a);
-static void demo_chain_call(cli_buf_t *b, const pocket_str_t *chain,
-    const pocket_str_t *text, int64_t size, pocket_alloc_t *a);
-static void demo_chain_batch(cli_buf_t *b, const pocket_str_t *chain,
-    const pocket_str_t *text, int64_t size, pocket_alloc_t *a);
-static void demo_chain_result(cli_buf_t *b, const pocket_str_t *chain,
+static void demo_chain_body(cli_buf_t *b, const demo_view_t *chain,
+    const demo_request_t *rq, pocket_alloc_t *a);
+static void demo_chain_call(cli_buf_t *b, const demo_view_t *chain,
+    const pocket_str_t *text, pocket_alloc_t *a);
+static void demo_chain_batch(cli_buf_t *b, const demo_view_t *chain,
+    const pocket_str_t *text, pocket_alloc_t *a);
+static void demo_chain_result(cli_buf_t *b, const demo_view_t *chain,
     const demo_rpc_t *rpc);
 static void demo_chain_pad(cli_buf_t *b, size_t start, int64_t size);
 static void demo_chain_echo(cli_buf_t *b, const demo_request_t *rq);
 static void demo_chain_stats(demo_chain_t *dc, demo_conn_t *c);
 static int64_t demo_chain_height(void);
-static void demo_result_id(cli_buf_t *b, const pocket_str_t *chain,
+static void demo_result_id(cli_buf_t *b, const demo_view_t *chain,
     const demo_rpc_t *rpc);
-static void demo_result_version(cli_buf_t *b, const pocket_str_t *chain,
+static void demo_result_version(cli_buf_t *b, const demo_view_t *chain,
     const demo_rpc_t *rpc);
-static void demo_result_height(cli_buf_t *b, const pocket_str_t *chain,
+static void demo_result_height(cli_buf_t *b, const demo_view_t *chain,
     const demo_rpc_t *rpc);
-static void demo_result_block(cli_buf_t *b, const pocket_str_t *chain,
+static void demo_result_block(cli_buf_t *b, const demo_view_t *chain,
     const demo_rpc_t *rpc);
-static void demo_result_balance(cli_buf_t *b, const pocket_str_t *chain,
+static void demo_result_balance(cli_buf_t *b, const demo_view_t *chain,
     const demo_rpc_t *rpc);
-static void demo_result_price(cli_buf_t *b, const pocket_str_t *chain,
+static void demo_result_price(cli_buf_t *b, const demo_view_t *chain,
     const demo_rpc_t *rpc);
-static void demo_result_syncing(cli_buf_t *b, const pocket_str_t *chain,
+static void demo_result_syncing(cli_buf_t *b, const demo_view_t *chain,
     const demo_rpc_t *rpc);
-static void demo_result_slot(cli_buf_t *b, const pocket_str_t *chain,
+static void demo_result_slot(cli_buf_t *b, const demo_view_t *chain,
     const demo_rpc_t *rpc);
 
 
@@ -202,7 +214,7 @@ demo_chain_handler(void *data, demo_conn_t *c, demo_request_t *rq,
 {
     demo_chain_t *dc = data;
 
-    pocket_str_t   chain;
+    demo_view_t    chain;
     demo_steer_t   steer;
 
     if (demo_is(&rq->path, "/_stats")) {
@@ -214,7 +226,11 @@ demo_chain_handler(void *data, demo_conn_t *c, demo_request_t *rq,
     dc->body.text.len = 0;
     steer = dc->defaults;
 
-    demo_chain_steer(&steer, &rq->path, &chain);
+    demo_chain_steer(&steer, &rq->path, &chain.id);
+
+    chain.height = demo_chain_height() - steer.lag;
+    chain.size = steer.size;
+    chain.lie = steer.lie;
 
     if (steer.hangup) {
         demo_drop(c, 0);
@@ -224,7 +240,7 @@ demo_chain_handler(void *data, demo_conn_t *c, demo_request_t *rq,
             demo_chain_echo(&dc->body, rq);
 
         } else {
-            demo_chain_body(&dc->body, &chain, rq, steer.size, a);
+            demo_chain_body(&dc->body, &chain, rq, a);
         }
 
         demo_answer(c, steer.status, DEMO_TYPE_JSON, NULL, &dc->body.text);
@@ -258,7 +274,8 @@ demo_chain_steer(demo_steer_t *steer, const pocket_str_t *path,
 
         number = demo_is(&segment, "latency") ? &steer->latency
                : demo_is(&segment, "size") ? &steer->size
-               : demo_is(&segment, "status") ? &steer->status : NULL;
+               : demo_is(&segment, "status") ? &steer->status
+               : demo_is(&segment, "lag") ? &steer->lag : NULL;
 
         if (number) {
 
@@ -267,6 +284,9 @@ demo_chain_steer(demo_steer_t *steer, const pocket_str_t *path,
             {
                 *number = n;
             }
+
+        } else if (demo_is(&segment, "lie")) {
+            steer->lie = 1;
 
         } else if (demo_is(&segment, "hangup")) {
             steer->hangup = 1;
@@ -303,8 +323,8 @@ demo_chain_segment(pocket_str_t *rest, pocket_str_t *segment)
 
 
 static void
-demo_chain_body(cli_buf_t *b, const pocket_str_t *chain,
-    const demo_request_t *rq, int64_t size, pocket_alloc_t *a)
+demo_chain_body(cli_buf_t *b, const demo_view_t *chain,
+    const demo_request_t *rq, pocket_alloc_t *a)
 {
     size_t  i;
 
@@ -315,17 +335,17 @@ demo_chain_body(cli_buf_t *b, const pocket_str_t *chain,
     }
 
     if (i < rq->body.len && rq->body.data[i] == '[') {
-        demo_chain_batch(b, chain, &rq->body, size, a);
+        demo_chain_batch(b, chain, &rq->body, a);
         return;
     }
 
-    demo_chain_call(b, chain, &rq->body, size, a);
+    demo_chain_call(b, chain, &rq->body, a);
 }
 
 
 static void
-demo_chain_batch(cli_buf_t *b, const pocket_str_t *chain,
-    const pocket_str_t *text, int64_t size, pocket_alloc_t *a)
+demo_chain_batch(cli_buf_t *b, const demo_view_t *chain,
+    const pocket_str_t *text, pocket_alloc_t *a)
 {
     size_t                i;
     pocket_json_array_t   array;
@@ -347,7 +367,7 @@ demo_chain_batch(cli_buf_t *b, const pocket_str_t *chain,
             cli_buf_text(b, ",");
         }
 
-        demo_chain_call(b, chain, &calls[i].raw, size, a);
+        demo_chain_call(b, chain, &calls[i].raw, a);
     }
 
     cli_buf_text(b, "]");
@@ -355,8 +375,8 @@ demo_chain_batch(cli_buf_t *b, const pocket_str_t *chain,
 
 
 static void
-demo_chain_call(cli_buf_t *b, const pocket_str_t *chain,
-    const pocket_str_t *text, int64_t size, pocket_alloc_t *a)
+demo_chain_call(cli_buf_t *b, const demo_view_t *chain,
+    const pocket_str_t *text, pocket_alloc_t *a)
 {
     size_t               start;
     demo_rpc_t           rpc;
@@ -384,8 +404,8 @@ demo_chain_call(cli_buf_t *b, const pocket_str_t *chain,
 
     cli_buf_text(b, ",\"result\":");
 
-    if (size) {
-        demo_chain_pad(b, start, size);
+    if (chain->size) {
+        demo_chain_pad(b, start, chain->size);
 
     } else {
         demo_chain_result(b, chain, &rpc);
@@ -396,7 +416,7 @@ demo_chain_call(cli_buf_t *b, const pocket_str_t *chain,
 
 
 static void
-demo_chain_result(cli_buf_t *b, const pocket_str_t *chain,
+demo_chain_result(cli_buf_t *b, const demo_view_t *chain,
     const demo_rpc_t *rpc)
 {
     size_t  i;
@@ -486,47 +506,48 @@ demo_chain_height(void)
 
 
 static void
-demo_result_id(cli_buf_t *b, const pocket_str_t *chain, const demo_rpc_t *rpc)
+demo_result_id(cli_buf_t *b, const demo_view_t *chain, const demo_rpc_t *rpc)
 {
     char  id[32];
 
-    snprintf(id, sizeof(id), "%.*s", (int) chain->len, chain->data);
+    snprintf(id, sizeof(id), "%.*s", (int) chain->id.len, chain->id.data);
 
     cli_buf_printf(b, "\"0x%lx\"", strtoul(id, NULL, 16));
 }
 
 
 static void
-demo_result_version(cli_buf_t *b, const pocket_str_t *chain,
+demo_result_version(cli_buf_t *b, const demo_view_t *chain,
     const demo_rpc_t *rpc)
 {
     char  id[32];
 
-    snprintf(id, sizeof(id), "%.*s", (int) chain->len, chain->data);
+    snprintf(id, sizeof(id), "%.*s", (int) chain->id.len, chain->id.data);
 
     cli_buf_printf(b, "\"%lu\"", strtoul(id, NULL, 16));
 }
 
 
 static void
-demo_result_height(cli_buf_t *b, const pocket_str_t *chain,
+demo_result_height(cli_buf_t *b, const demo_view_t *chain,
     const demo_rpc_t *rpc)
 {
-    cli_buf_printf(b, "\"0x%llx\"", (unsigned long long) demo_chain_height());
+    cli_buf_printf(b, "\"0x%llx\"", (unsigned long long) chain->height);
 }
 
 
-/* block n's hash is n itself: good enough to compare chains by */
+/* block n's hash is n itself, or begins with f where it is a lie */
 
 static void
-demo_result_block(cli_buf_t *b, const pocket_str_t *chain,
+demo_result_block(cli_buf_t *b, const demo_view_t *chain,
     const demo_rpc_t *rpc)
 {
-    char                param[32];
+    char                param[32], first;
     size_t              len;
     unsigned long long  n;
 
-    n = demo_chain_height();
+    n = chain->height;
+    first = chain->lie ? 'f' : '0';
 
     if (rpc->params.raw.len > 4
         && memcmp(rpc->params.raw.data, "[\"0x", 4) == 0)
@@ -537,15 +558,21 @@ demo_result_block(cli_buf_t *b, const pocket_str_t *chain,
         n = strtoull(param, NULL, 16);
     }
 
-    cli_buf_printf(b, "{\"number\":\"0x%llx\",\"hash\":\"0x%064llx\","
-                      "\"parentHash\":\"0x%064llx\","
+    if (n > (unsigned long long) chain->height) {
+        cli_buf_text(b, "null");
+        return;
+    }
+
+    cli_buf_printf(b, "{\"number\":\"0x%llx\",\"hash\":\"0x%c%063llx\","
+                      "\"parentHash\":\"0x%c%063llx\","
                       "\"timestamp\":\"0x%llx\"}",
-                   n, n, n ? n - 1 : 0, n * DEMO_CHAIN_BLOCK_TIME);
+                   n, first, n, first, n ? n - 1 : 0,
+                   n * DEMO_CHAIN_BLOCK_TIME);
 }
 
 
 static void
-demo_result_balance(cli_buf_t *b, const pocket_str_t *chain,
+demo_result_balance(cli_buf_t *b, const demo_view_t *chain,
     const demo_rpc_t *rpc)
 {
     cli_buf_text(b, "\"0xde0b6b3a7640000\"");
@@ -553,7 +580,7 @@ demo_result_balance(cli_buf_t *b, const pocket_str_t *chain,
 
 
 static void
-demo_result_price(cli_buf_t *b, const pocket_str_t *chain,
+demo_result_price(cli_buf_t *b, const demo_view_t *chain,
     const demo_rpc_t *rpc)
 {
     cli_buf_text(b, "\"0x3b9aca00\"");
@@ -561,7 +588,7 @@ demo_result_price(cli_buf_t *b, const pocket_str_t *chain,
 
 
 static void
-demo_result_syncing(cli_buf_t *b, const pocket_str_t *chain,
+demo_result_syncing(cli_buf_t *b, const demo_view_t *chain,
     const demo_rpc_t *rpc)
 {
     cli_buf_text(b, "false");
@@ -569,8 +596,8 @@ demo_result_syncing(cli_buf_t *b, const pocket_str_t *chain,
 
 
 static void
-demo_result_slot(cli_buf_t *b, const pocket_str_t *chain,
+demo_result_slot(cli_buf_t *b, const demo_view_t *chain,
     const demo_rpc_t *rpc)
 {
-    cli_buf_printf(b, "%lld", (long long) demo_chain_height());
+    cli_buf_printf(b, "%lld", (long long) chain->height);
 }

@@ -55,8 +55,6 @@ static void demo_node_route(demo_node_t *n, const demo_route_t *route,
     demo_conn_t *c, demo_request_t *rq, pocket_alloc_t *a);
 static void demo_node_version(demo_node_t *n, demo_conn_t *c,
     demo_request_t *rq, pocket_alloc_t *a);
-static void demo_node_query_height(demo_node_t *n, demo_conn_t *c,
-    demo_request_t *rq, pocket_alloc_t *a);
 
 
 static const demo_route_t  demo_routes[] = {
@@ -74,6 +72,8 @@ static const demo_route_t  demo_routes[] = {
       NULL },
 
     { "/v1/query/height", "POST", DEMO_OTHER, demo_node_query_height, NULL },
+    { "/v1/query/app", "POST", DEMO_OTHER, demo_node_query_app, NULL },
+    { "/v1/query/param", "POST", DEMO_OTHER, demo_node_query_param, NULL },
     { "/v1/health", "GET", DEMO_OTHER, demo_node_health, NULL },
     { "/v1", "GET", DEMO_OTHER, demo_node_version, NULL },
     { "/_demo/claims", "GET", DEMO_OTHER, demo_node_claims, NULL },
@@ -283,6 +283,7 @@ demo_node_app(demo_names_t *names, const char *value)
 static int
 demo_node_servicer(demo_node_t *n, const char *value, unsigned spare)
 {
+    const char       *url;
     pocket_str_t      key;
     unsigned char     address[POCKET_ADDR_LEN];
     demo_servicer_t  *servicer;
@@ -296,8 +297,10 @@ demo_node_servicer(demo_node_t *n, const char *value, unsigned spare)
     n->servicers = servicer;
     servicer += n->nservicers;
 
+    url = strchr(value, '@');
+
     key.data = (unsigned char *) value;
-    key.len = strlen(value);
+    key.len = url ? (size_t) (url - value) : strlen(value);
 
     if (pocket_key_servicer(&key, servicer->key) != POCKET_SERVICER_KEY) {
         return -1;
@@ -305,6 +308,7 @@ demo_node_servicer(demo_node_t *n, const char *value, unsigned spare)
 
     pocket_key_address(servicer->key, address);
     pocket_hex_encode(servicer->address, address, POCKET_ADDR_LEN);
+    servicer->url = url ? url + 1 : NULL;
     servicer->spare = spare;
     n->nservicers++;
 
@@ -488,18 +492,6 @@ demo_node_health(demo_node_t *n, demo_conn_t *c, demo_request_t *rq,
 }
 
 
-static void
-demo_node_query_height(demo_node_t *n, demo_conn_t *c, demo_request_t *rq,
-    pocket_alloc_t *a)
-{
-    n->body.text.len = 0;
-    cli_buf_printf(&n->body, "{\"height\":%lld}\n",
-                   (long long) n->status.height);
-
-    demo_answer(c, 200, DEMO_TYPE_JSON, NULL, &n->body.text);
-}
-
-
 void
 demo_error_row(demo_error_t *err, pocket_error_id_e id)
 {
@@ -577,6 +569,7 @@ demo_servicer_find(demo_node_t *n, const pocket_str_t *key,
 
     pocket_key_address(servicer->key, address);
     pocket_hex_encode(servicer->address, address, POCKET_ADDR_LEN);
+    servicer->url = NULL;
     servicer->spare = 0;
 
     return 1;

@@ -15,6 +15,7 @@
 #include "demo_server.h"
 #include "pocket_error.h"
 #include "pocket_hash.h"
+#include "pocket_json.h"
 #include "pocket_node.h"
 #include "pocket_relay.h"
 
@@ -68,6 +69,7 @@ typedef enum {
 typedef struct {
     unsigned char         key[POCKET_PUBKEY_LEN];
     unsigned char         address[DEMO_ADDRESS_LEN];
+    const char           *url;          /* in dispatches, or NULL: the node's */
     unsigned              spare;        /* held, but in no session */
 } demo_servicer_t;
 
@@ -131,6 +133,14 @@ void demo_node_dispatch(demo_node_t *n, demo_conn_t *c, demo_request_t *rq,
     pocket_alloc_t *a);
 
 /*
+ * The body by a table.  1, or 0 when it was refused.  As in the reference, an
+ * empty body is an empty request.
+ */
+int demo_decode(demo_node_t *n, demo_conn_t *c, demo_request_t *rq,
+    const pocket_json_field_t *root, void *out, const char *headers,
+    pocket_alloc_t *a);
+
+/*
  * Appends a dispatch.  Clients get keys plain and the session's key in
  * base64, an edge gets amino keys and hex.  servicer is listed when the node
  * has no list of its own.
@@ -138,6 +148,16 @@ void demo_node_dispatch(demo_node_t *n, demo_conn_t *c, demo_request_t *rq,
 void demo_dispatch_add(demo_node_t *n, cli_buf_t *b, const pocket_str_t *app,
     const pocket_str_t *chain, int64_t height, const pocket_str_t *servicer,
     unsigned client);
+
+
+/* demo_query.c */
+
+void demo_node_query_height(demo_node_t *n, demo_conn_t *c,
+    demo_request_t *rq, pocket_alloc_t *a);
+void demo_node_query_app(demo_node_t *n, demo_conn_t *c, demo_request_t *rq,
+    pocket_alloc_t *a);
+void demo_node_query_param(demo_node_t *n, demo_conn_t *c,
+    demo_request_t *rq, pocket_alloc_t *a);
 
 
 /* demo_relay.c */

@@ -54,9 +54,6 @@ static int demo_session_check(demo_node_t *n, const demo_session_t *rq,
 static void demo_session_error(demo_node_t *n, demo_conn_t *c,
     const demo_error_t *err);
 static void demo_error_long(cli_buf_t *b, const demo_error_t *err);
-static int demo_decode(demo_node_t *n, demo_conn_t *c, demo_request_t *rq,
-    const pocket_json_field_t *root, void *out, const char *headers,
-    pocket_alloc_t *a);
 static void demo_dispatch_key(demo_node_t *n, cli_buf_t *b,
     const pocket_str_t *app, const pocket_str_t *chain, int64_t height,
     unsigned client);
@@ -439,9 +436,7 @@ demo_node_dispatch(demo_node_t *n, demo_conn_t *c, demo_request_t *rq,
 }
 
 
-/* as in the reference, an empty body is an empty request */
-
-static int
+int
 demo_decode(demo_node_t *n, demo_conn_t *c, demo_request_t *rq,
     const pocket_json_field_t *root, void *out, const char *headers,
     pocket_alloc_t *a)
@@ -565,5 +560,5 @@ demo_dispatch_node(demo_node_t *n, cli_buf_t *b,
                       "\"unstaking_time\":\"0001-01-01T00:00:00Z\"}",
                    client ? "" : DEMO_AMINO, (int) sizeof(hex), hex,
                    client ? "\"reward_delegators\":null," : "",
-                   n->service_url);
+                   servicer->url ? servicer->url : n->service_url);
 }
