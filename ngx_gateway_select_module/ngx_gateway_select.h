@@ -17,6 +17,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "gateway_apps.h"
 #include "gateway_operator.h"
 #include "gateway_quorum.h"
 #include "gateway_rank.h"
@@ -103,6 +104,8 @@ struct ngx_gateway_select_main_conf_s {
     ngx_array_t                    checks;     /* gateway_check {} by name */
     ngx_array_t                    dispatchers;    /* mesh_http_url_t * */
     ngx_str_t                      apps_file;
+    gateway_apps_t                 apps;       /* of gateway_apps */
+    mesh_redis_script_t           *used_script;    /* NULL: no Redis */
     ngx_str_t                      auth_token; /* locked; empty: none */
     ngx_flag_t                     find_auth;  /* gateway_find_auth */
     ngx_uint_t                     max_nodes;  /* per chain, 16384 */

@@ -34,6 +34,8 @@ ngx_gateway_select_create_main_conf(ngx_conf_t *cf)
      * set by ngx_pcalloc():
      *
      *     gmcf->apps_file, auth_token = { 0, NULL };
+     *     gmcf->apps = { NULL, 0 };
+     *     gmcf->used_script = NULL;
      *     gmcf->shm_zone, redis = NULL;
      *     gmcf->leader, sync, checker, registry = NULL;
      */
@@ -98,6 +100,10 @@ ngx_gateway_select_init_main_conf(ngx_conf_t *cf, void *conf)
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"gateway_find_auth on\" needs "
                            "\"gateway_auth\"");
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_gateway_select_apps_init(cf, gmcf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 

@@ -39,6 +39,10 @@ char *ngx_gateway_select_conf_check(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_gateway_select_conf_operator(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_gateway_select_conf_dispatcher(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_gateway_select_conf_apps(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_gateway_select_conf_msec(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_gateway_select_conf_num(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -80,6 +84,10 @@ mesh_http_url_t *ngx_gateway_select_conf_url(ngx_conf_t *cf,
 
 /* Operators of the chains' servers, when all of http{} has been read. */
 ngx_int_t ngx_gateway_select_operators_init(ngx_conf_t *cf,
+    ngx_gateway_select_main_conf_t *gmcf);
+
+/* Dispatchers and applications need each other. */
+ngx_int_t ngx_gateway_select_apps_init(ngx_conf_t *cf,
     ngx_gateway_select_main_conf_t *gmcf);
 
 /* Makes chain->checks of the names, when all of http{} has been read. */

@@ -12,6 +12,7 @@
 #include "ngx_gateway_select_history.h"
 #include "ngx_gateway_select_leader.h"
 #include "ngx_gateway_select_pick.h"
+#include "ngx_gateway_select_registry.h"
 #include "ngx_gateway_select_report.h"
 #include "ngx_gateway_select_sync.h"
 #include "mesh_keyfile.h"
@@ -47,6 +48,20 @@ static ngx_command_t  ngx_gateway_select_commands[] = {
     { ngx_string("gateway_operator"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_2MORE,
       ngx_gateway_select_conf_operator,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("gateway_dispatcher"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_gateway_select_conf_dispatcher,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("gateway_apps"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_gateway_select_conf_apps,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -218,7 +233,11 @@ ngx_gateway_select_init_process(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
-    return ngx_gateway_select_leader_init(cycle, gmcf);
+    if (ngx_gateway_select_leader_init(cycle, gmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_gateway_select_registry_init(cycle, gmcf);
 }
 
 
@@ -239,6 +258,7 @@ ngx_gateway_select_exit_process(ngx_cycle_t *cycle)
         return;
     }
 
+    ngx_gateway_select_registry_exit(gmcf);
     ngx_gateway_select_checker_exit(gmcf);
     ngx_gateway_select_sync_exit(gmcf);
     ngx_gateway_select_leader_exit(gmcf);

@@ -160,12 +160,15 @@ typedef struct {
     uint32_t                       app;        /* in apps, maybe of another */
                                                /*   configuration: a hint */
     uint32_t                       nnodes;
+    uint32_t                       listed;     /* nodes, also unusable */
     uint64_t                       allowance;  /* per node */
     ngx_msec_t                     begun;      /* first seen here */
     ngx_msec_t                     ends;       /* expected; 0: unknown */
     double                         ramp;       /* 0 to 1, at rollover */
     uint32_t                       nodes[NGX_GATEWAY_SELECT_SESSION_NODES];
     ngx_atomic_t                   used[NGX_GATEWAY_SELECT_SESSION_NODES];
+    uint64_t                       counted[NGX_GATEWAY_SELECT_SESSION_NODES];
+                                               /* of used, in Redis */
     ngx_atomic_t                   refused;    /* bits */
     ngx_atomic_t                   waiting;    /* bits */
     ngx_atomic_t                   waiting_at; /* ms: the last of them */
