@@ -29,7 +29,7 @@
 
 /* grows with any change of what follows */
 
-#define GATEWAY_FIND_VERSION  1
+#define GATEWAY_FIND_VERSION  2
 
 #define GATEWAY_FIND_KEY      256
 #define GATEWAY_FIND_URL      512
@@ -68,6 +68,10 @@ typedef struct {
  * begin and end: the try is in flight in between, and its end counts for the
  * node; ms is the time to the header of the answer.  Both may be left out,
  * end never without begin.
+ * session, before end: a servicer answered with this code of pocketcore and,
+ * unless it is empty, this "dispatch".  NGX_OK: that is its fault, the try
+ * ends FAILED; NGX_AGAIN: it is not ready for the session, nobody's fault;
+ * NGX_DONE: it takes no more relays in this session.  Both end CENSORED.
  */
 
 typedef struct {
@@ -80,6 +84,8 @@ typedef struct {
     void               (*begin)(gateway_found_t *found);
     void               (*end)(gateway_found_t *found, gateway_find_how_e how,
                              ngx_msec_t ms);
+    ngx_int_t          (*session)(ngx_cycle_t *cycle, gateway_found_t *found,
+                             ngx_uint_t code, ngx_str_t *dispatch);
 } gateway_find_calls_t;
 
 

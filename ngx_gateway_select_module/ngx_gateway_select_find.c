@@ -5,6 +5,7 @@
 
 
 #include "ngx_gateway_select_find.h"
+#include "ngx_gateway_select_session.h"
 
 
 /* a node whose slot is given away while it is read is a rare thing */
@@ -22,6 +23,8 @@ static ngx_int_t ngx_gateway_select_find_tell(gateway_found_t *found);
 static void ngx_gateway_select_find_begin(gateway_found_t *found);
 static void ngx_gateway_select_find_end(gateway_found_t *found,
     gateway_find_how_e how, ngx_msec_t ms);
+static ngx_int_t ngx_gateway_select_find_session(ngx_cycle_t *cycle,
+    gateway_found_t *found, ngx_uint_t code, ngx_str_t *dispatch);
 
 
 _Static_assert(sizeof(ngx_gateway_select_pick_t)
@@ -45,7 +48,17 @@ const gateway_find_calls_t  ngx_gateway_select_calls = {
     ngx_gateway_select_find_pick,
     ngx_gateway_select_find_tell,
     ngx_gateway_select_find_begin,
-    ngx_gateway_select_find_end
+    ngx_gateway_select_find_end,
+    ngx_gateway_select_find_session
+};
+
+
+/* by ngx_gateway_select_session_e */
+
+static ngx_int_t  ngx_gateway_select_find_outcome[] = {
+    NGX_OK,
+    NGX_AGAIN,
+    NGX_DONE
 };
 
 
@@ -185,4 +198,27 @@ ngx_gateway_select_find_end(gateway_found_t *found, gateway_find_how_e how,
 {
     ngx_gateway_select_end((ngx_gateway_select_pick_t *) found->pick,
                            ngx_gateway_select_find_how[how], ms);
+}
+
+
+static ngx_int_t
+ngx_gateway_select_find_session(ngx_cycle_t *cycle, gateway_found_t *found,
+    ngx_uint_t code, ngx_str_t *dispatch)
+{
+    ngx_gateway_select_pick_t       *pick;
+    ngx_gateway_select_main_conf_t  *gmcf;
+
+    gmcf = ngx_gateway_select_main_conf(cycle);
+    pick = (ngx_gateway_select_pick_t *) found->pick;
+
+    if (gmcf == NULL) {
+        return NGX_OK;
+    }
+
+    if (dispatch->len) {
+        (void) ngx_gateway_select_session_refresh(gmcf, pick, dispatch);
+    }
+
+    return ngx_gateway_select_find_outcome[
+                     ngx_gateway_select_session_outcome(gmcf, pick, code)];
 }

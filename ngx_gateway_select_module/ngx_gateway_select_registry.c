@@ -170,6 +170,7 @@ ngx_gateway_select_registry_start(ngx_gateway_select_registry_t *registry)
     registry->apps = app;
     registry->napps = gmcf->apps.n;
     registry->queries = 0;
+    registry->ramping = 1;
     registry->agreed = ngx_current_msec;
 
     url = gmcf->dispatchers.elts;

@@ -48,6 +48,8 @@ static ngx_uint_t ngx_gateway_select_session_sealed(
     ngx_atomic_uint_t height);
 static ngx_uint_t ngx_gateway_select_session_near(
     ngx_gateway_select_sh_t *sh, ngx_gateway_select_session_t *session);
+static void ngx_gateway_select_session_wait(
+    ngx_gateway_select_session_t *session, uint32_t place);
 static void ngx_gateway_select_session_set(ngx_atomic_t *bits,
     uint32_t place);
 static ngx_uint_t ngx_gateway_select_session_operators(
@@ -100,8 +102,7 @@ ngx_gateway_select_session_outcome(ngx_gateway_select_main_conf_t *gmcf,
             break;
         }
 
-        ngx_gateway_select_session_set(&session->waiting, pick->place);
-        session->waiting_at = ngx_current_msec;
+        ngx_gateway_select_session_wait(session, pick->place);
 
         return NGX_GATEWAY_SELECT_SESSION_NOT_READY;
 
@@ -121,8 +122,7 @@ ngx_gateway_select_session_outcome(ngx_gateway_select_main_conf_t *gmcf,
             return NGX_GATEWAY_SELECT_SESSION_FAULT;
         }
 
-        ngx_gateway_select_session_set(&session->waiting, pick->place);
-        session->waiting_at = ngx_current_msec;
+        ngx_gateway_select_session_wait(session, pick->place);
 
         return NGX_GATEWAY_SELECT_SESSION_NOT_READY;
 
@@ -196,6 +196,35 @@ ngx_gateway_select_session_near(ngx_gateway_select_sh_t *sh,
 
     return height <= session->height
            || height >= session->height + blocks - 1;
+}
+
+
+/* Never do all of them wait: then those that have for longest are tried. */
+
+static void
+ngx_gateway_select_session_wait(ngx_gateway_select_session_t *session,
+    uint32_t place)
+{
+    ngx_atomic_uint_t  old, new, bit, left;
+
+    bit = (ngx_atomic_uint_t) 1 << place;
+
+    left = (session->nnodes < NGX_GATEWAY_SELECT_SESSION_NODES)
+               ? ((ngx_atomic_uint_t) 1 << session->nnodes) - 1
+               : ~(ngx_atomic_uint_t) 0;
+    left &= ~session->refused;
+
+    do {
+        old = session->waiting;
+        new = old | bit;
+
+        if ((new & left) == left) {
+            new = ((bit & left) == left) ? 0 : bit;
+        }
+
+    } while (!ngx_atomic_cmp_set(&session->waiting, old, new));
+
+    session->waiting_at = ngx_current_msec;
 }
 
 

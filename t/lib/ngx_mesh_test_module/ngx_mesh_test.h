@@ -160,6 +160,28 @@ char *ngx_mesh_test_find(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
       NULL }
 
 
+/* ngx_mesh_test_sessions.c */
+
+char *ngx_mesh_test_sessions(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
+#define NGX_MESH_TEST_SESSIONS_COMMANDS                                       \
+                                                                              \
+    { ngx_string("mesh_test_sessions"),                                       \
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,                                      \
+      ngx_mesh_test_sessions,                                                 \
+      NGX_HTTP_LOC_CONF_OFFSET,                                               \
+      0,                                                                      \
+      NULL },                                                                 \
+                                                                              \
+    { ngx_string("mesh_test_session_code"),                                   \
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,                                      \
+      ngx_mesh_test_sessions,                                                 \
+      NGX_HTTP_LOC_CONF_OFFSET,                                               \
+      0,                                                                      \
+      NULL }
+
+
 /* ngx_mesh_test_conf.c */
 
 char *ngx_mesh_test_conf(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

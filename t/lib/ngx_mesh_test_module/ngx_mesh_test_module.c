@@ -21,6 +21,7 @@ static ngx_command_t  ngx_mesh_test_commands[] = {
     NGX_MESH_TEST_HTTP_COMMANDS,
     NGX_MESH_TEST_REDIS_COMMANDS,
     NGX_MESH_TEST_FIND_COMMANDS,
+    NGX_MESH_TEST_SESSIONS_COMMANDS,
     NGX_MESH_TEST_CONF_COMMANDS,
 
       ngx_null_command
