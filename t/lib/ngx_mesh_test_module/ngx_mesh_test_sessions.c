@@ -197,22 +197,18 @@ ngx_mesh_test_sessions_chain(ngx_str_t *name)
     ngx_gateway_select_sh_t         *sh;
     ngx_gateway_select_main_conf_t  *gmcf;
 
+    gmcf = NULL;
+
     for (i = 0; ngx_cycle->modules[i]; i++) {
 
         module = ngx_cycle->modules[i];
 
         if (ngx_strcmp(module->name, "ngx_gateway_select_module") == 0) {
-            break;
+            gmcf = ngx_http_cycle_get_module_main_conf(ngx_cycle, (*module));
         }
     }
 
-    if (ngx_cycle->modules[i] == NULL) {
-        return NULL;
-    }
-
-    gmcf = ngx_http_cycle_get_module_main_conf(ngx_cycle, (*module));
-
-    if (gmcf->shm_zone == NULL) {
+    if (gmcf == NULL || gmcf->shm_zone == NULL) {
         return NULL;
     }
 
