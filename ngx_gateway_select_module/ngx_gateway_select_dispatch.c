@@ -132,20 +132,18 @@ static ngx_gateway_select_query_kind_t  ngx_gateway_select_queries[] = {
 void
 ngx_gateway_select_dispatchers_tick(ngx_gateway_select_registry_t *registry)
 {
-    ngx_uint_t                        i;
-    ngx_msec_t                        wait;
+    ngx_uint_t                        i, hurry;
+    ngx_msec_t                        soon;
     ngx_gateway_select_sh_t          *sh;
     ngx_gateway_select_dispatcher_t  *dispatcher;
 
     sh = ngx_gateway_select_zone(registry->gmcf)->sh;
-    wait = NGX_TIMER_INFINITE / 2;
+    soon = ngx_current_msec + GATEWAY_BLOCKS_FAST;
 
     /* a servicer is in a session that is not known: the time has come */
 
-    if (sh->hurry) {
-        sh->hurry = 0;
-        wait = GATEWAY_BLOCKS_FAST;
-    }
+    hurry = sh->hurry;
+    sh->hurry = 0;
 
     for (i = 0; i < registry->ndispatchers; i++) {
 
@@ -155,11 +153,11 @@ ngx_gateway_select_dispatchers_tick(ngx_gateway_select_registry_t *registry)
             continue;
         }
 
-        if (dispatcher->failures == 0
-            && ngx_gateway_select_reached(dispatcher->due,
-                                          ngx_current_msec + wait))
+        if (hurry
+            && dispatcher->failures == 0
+            && ngx_gateway_select_reached(dispatcher->due, soon))
         {
-            dispatcher->due = ngx_current_msec + wait;
+            dispatcher->due = soon;
         }
 
         if (ngx_gateway_select_reached(ngx_current_msec, dispatcher->due)) {

@@ -59,7 +59,8 @@ sub sessions {
             $sessions[-1]{node}{$1} = { split / /, $2 };
         }
     }
-    return sort { $a->{height} <=> $b->{height} } @sessions;
+    @sessions = sort { $a->{height} <=> $b->{height} } @sessions;
+    return @sessions;
 }
 
 sub heights { return join ' ', map { $_->{height} } sessions(@_) }
