@@ -44,7 +44,8 @@ help:
 
 #: make                  both modules and meshctl, in build/
 #: make run              a demo on loopback; DATADIR=dir: an edge of that
-#:                       mesh client's data directory
+#:                       mesh client's data directory; GATEWAY=dir: a gateway
+#:                       by its gateway.conf, on PORT=8080
 #:                       (RUNDIR=dir REDIS=host:port WORKERS=n)
 #: make stop             ends it
 #: make test             all tests (T='t/file.t ...': these only)
