@@ -19,8 +19,9 @@ my $ctl = "$build/meshctl";
 plan skip_all => "no $ctl" unless -x $ctl;
 plan skip_all => 'no openssl' if system('openssl version > /dev/null 2>&1');
 
-my @confs = sort grep { !/mesh_relay/ } glob "$root/config/*.conf";
-is(scalar @confs, 5, 'configurations for people');
+my @confs = sort grep { !/mesh_relay|gateway_locations/ }
+                 glob "$root/config/*.conf";
+is(scalar @confs, 6, 'configurations for people');
 
 my $dir = File::Temp->newdir('mesh-XXXXXX', TMPDIR => 1);
 prepare();
@@ -41,10 +42,11 @@ for my $conf (@confs) {
     is_deeply(\@odd, [], "$name: without a warning");
 
     # a mistake must not pass: this test would not see anything else either
-    (my $bad = $text) =~ s{(mesh_relay_servicers\s+)\S+;}{$1mesh/none.json;};
+    my $file = $name =~ /gateway/ ? 'gateway_auth' : 'mesh_relay_servicers';
+    (my $bad = $text) =~ s{($file\s+)\S+;}{$1mesh/none.json;};
     ($status, $out) = check($name, $bad);
     isnt($status, 0, "$name: a missing file is found");
-    like($out, qr/mesh_relay_servicers.*none\.json/s, "$name: and named");
+    like($out, qr/$file.*none\.json/s, "$name: and named");
 }
 
 like(slurp("$root/config/region-$_.conf"),
@@ -75,10 +77,13 @@ sub prepare {
     mkdir "$dir/$_" or die "$dir/$_: $!"
         for qw(modules conf conf/mesh conf/mesh/tls);
 
-    symlink "$build/ngx_mesh_relay_module.so",
-            "$dir/modules/ngx_mesh_relay_module.so" or die $!;
-    symlink "$root/config/mesh_relay.conf", "$dir/conf/mesh_relay.conf"
-        or die $!;
+    for my $module (qw(ngx_mesh_relay_module ngx_gateway_select_module)) {
+        symlink "$build/$module.so", "$dir/modules/$module.so" or die $!;
+    }
+    for my $include (qw(mesh_relay gateway_locations)) {
+        symlink "$root/config/$include.conf", "$dir/conf/$include.conf"
+            or die $!;
+    }
 
     my $mesh = "$dir/conf/mesh";
     system("$ctl keys new $mesh/key.json --url http://127.0.0.1:8081"
@@ -88,10 +93,15 @@ sub prepare {
     write_file("$mesh/$_.json", '{"Value":"token"}') for qw(auth node-auth);
     write_file("$mesh/redis.password", "secret\n");
 
+    system("$ctl keys new $mesh/app > /dev/null") == 0 or die 'key';
+    write_file("$mesh/apps.json", '[{"name":"app","priv_key":"'
+               . slurp("$mesh/app") =~ s/\s//gr . '"}]');
+
     system("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256"
            . " -nodes -days 1 -subj /CN=edge.example -keyout"
            . " $mesh/tls/edge.key -out $mesh/tls/edge.crt 2> /dev/null") == 0
         or die 'certificate';
+    link "$mesh/tls/edge.$_", "$mesh/tls/gateway.$_" or die $! for qw(crt key);
 }
 
 # as it stands, but on ports that need no privilege and are nobody's
