@@ -487,12 +487,14 @@ ngx_gateway_select_leader_due(ngx_gateway_select_leader_t *leader,
 }
 
 
+/* ns of the processor: what other processes take of it is not our work */
+
 static uint64_t
 ngx_gateway_select_leader_clock(void)
 {
     struct timespec  ts;
 
-    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+    (void) clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
 
     return (uint64_t) ts.tv_sec * 1000000000 + ts.tv_nsec;
 }

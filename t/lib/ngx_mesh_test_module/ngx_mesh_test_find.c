@@ -11,8 +11,8 @@
 #include "ngx_gateway_select_zone.h"
 
 
-#define NGX_MESH_TEST_FIND_WARM    10000
-#define NGX_MESH_TEST_FIND_LOOPS   200000
+#define NGX_MESH_TEST_FIND_WARM    100000
+#define NGX_MESH_TEST_FIND_LOOPS   4000000
 #define NGX_MESH_TEST_FIND_COLD    200
 #define NGX_MESH_TEST_FIND_FLUSH   (64 * 1024 * 1024)
 #define NGX_MESH_TEST_FIND_LINE    1024
