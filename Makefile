@@ -230,8 +230,9 @@ vectors: $(out)/unit/vectors
 sim: $(out)/sim/gateway
 	@$< --plot t/sim/ranking.svg
 
-bench: all $(benches)
+bench: all test-module $(benches)
 	@t/lib/packages run bench
+	-@t/bench/find
 	@t/bench/run
 
 lint: $(tree)/objs/Makefile
