@@ -25,6 +25,7 @@ static void mesh_http_sent_handler(ngx_event_t *wev);
 static void mesh_http_read_handler(ngx_event_t *rev);
 static void mesh_http_read(mesh_http_exchange_t *ex);
 static ngx_int_t mesh_http_process(mesh_http_exchange_t *ex, size_t n);
+static ngx_int_t mesh_http_pour(mesh_http_exchange_t *ex);
 static void mesh_http_eof(mesh_http_exchange_t *ex, ssize_t n);
 static void mesh_http_broken(mesh_http_exchange_t *ex, const char *reason);
 static void mesh_http_timer_handler(ngx_event_t *ev);
@@ -32,6 +33,7 @@ static void mesh_http_timed_out(mesh_http_exchange_t *ex);
 static void mesh_http_set_timer(mesh_http_exchange_t *ex);
 static ngx_uint_t mesh_http_reusable(mesh_http_exchange_t *ex);
 static void mesh_http_deliver(mesh_http_exchange_t *ex);
+static void mesh_http_head(mesh_http_exchange_t *ex);
 static u_char *mesh_http_log_error(ngx_log_t *log, u_char *buf, size_t len);
 
 
@@ -45,6 +47,7 @@ static const char  *mesh_http_outcomes[] = {
     "protocol",
     "too_large",
     "canceled",
+    "refused",
     "internal"
 };
 
@@ -76,6 +79,8 @@ mesh_http_start(ngx_cycle_t *cycle, mesh_http_conf_t *conf)
     ngx_queue_init(&worker->exchanges);
     ngx_queue_init(&worker->free);
     ngx_queue_init(&worker->idle);
+
+    mesh_http_open_init(worker);
 
     peers = conf->peers.elts;
 
@@ -126,6 +131,8 @@ mesh_http_stop(mesh_http_conf_t *conf)
         mesh_http_destroy(ex);
     }
 
+    mesh_http_open_free(worker);
+
     conf->worker = NULL;
 }
 
@@ -175,8 +182,10 @@ mesh_http_create(mesh_http_conf_t *conf, mesh_http_request_t *req)
 
     ex->conf = conf;
     ex->peer = req->url->peer;
+    ex->peer->busy++;
     ex->once = req->once;
     ex->permit = req->permit;
+    ex->sink = req->sink;
     ex->body = req->body;
     ex->chain = req->chain;
     ex->read_timeout = req->read_timeout ? req->read_timeout
@@ -259,6 +268,8 @@ mesh_http_free(mesh_http_exchange_t *ex)
 
     worker = ex->conf->worker;
 
+    ex->peer->busy--;
+
     ngx_queue_remove(&ex->link);
 
     /* a pool that grew would never shrink */
@@ -299,6 +310,8 @@ mesh_http_ready(mesh_http_exchange_t *ex)
                           ex->conf->max_header, ex->max_body,
                           ex->method.len == 4
                           && ngx_strncmp(ex->method.data, "HEAD", 4) == 0);
+
+    ex->reader.pour = (ex->sink != NULL);
 
     c->read->handler = mesh_http_read_handler;
     c->write->handler = mesh_http_write_handler;
@@ -480,6 +493,11 @@ mesh_http_process(mesh_http_exchange_t *ex, size_t n)
 
     rc = mesh_http_reader_process(&ex->reader);
 
+    if (rc != NGX_ERROR && ex->sink && mesh_http_pour(ex) != NGX_OK) {
+        mesh_http_finish(ex, MESH_HTTP_REFUSED, "the answer was refused");
+        return NGX_ERROR;
+    }
+
     if (rc == NGX_OK) {
         mesh_http_finish(ex, MESH_HTTP_OK, "");
 
@@ -488,6 +506,38 @@ mesh_http_process(mesh_http_exchange_t *ex, size_t n)
     }
 
     return rc;
+}
+
+
+/* What has come of the body goes to the sink. */
+
+static ngx_int_t
+mesh_http_pour(mesh_http_exchange_t *ex)
+{
+    size_t               n;
+    mesh_http_reader_t  *reader;
+
+    reader = &ex->reader;
+
+    if (reader->state <= MESH_HTTP_READ_HEADERS) {
+        return NGX_OK;
+    }
+
+    n = reader->body_last - reader->body;
+
+    if (n == 0) {
+        return NGX_OK;
+    }
+
+    mesh_http_head(ex);
+
+    if (ex->sink(ex->data, &ex->result, reader->body, n) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    mesh_http_reader_take(reader);
+
+    return NGX_OK;
 }
 
 
@@ -681,12 +731,7 @@ mesh_http_deliver(mesh_http_exchange_t *ex)
     reader = &ex->reader;
     result = &ex->result;
 
-    if (ex->answered && reader->state > MESH_HTTP_READ_HEADERS) {
-        result->status = reader->status;
-        result->content_type = reader->content_type;
-        result->headers = reader->headers;
-        result->nheaders = reader->nheaders;
-    }
+    mesh_http_head(ex);
 
     if (result->outcome == MESH_HTTP_OK) {
         result->body.data = reader->body;
@@ -696,6 +741,26 @@ mesh_http_deliver(mesh_http_exchange_t *ex)
     ex->handler(ex->data, result);
 
     mesh_http_free(ex);
+}
+
+
+/* What the answer's header tells, once it was read. */
+
+static void
+mesh_http_head(mesh_http_exchange_t *ex)
+{
+    mesh_http_reader_t  *reader;
+    mesh_http_result_t  *result;
+
+    reader = &ex->reader;
+    result = &ex->result;
+
+    if (ex->answered && reader->state > MESH_HTTP_READ_HEADERS) {
+        result->status = reader->status;
+        result->content_type = reader->content_type;
+        result->headers = reader->headers;
+        result->nheaders = reader->nheaders;
+    }
 }
 
 

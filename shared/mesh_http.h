@@ -36,6 +36,7 @@ typedef enum {
     MESH_HTTP_TOO_LARGE,                   /* header or body over the limit */
     MESH_HTTP_CANCELED,                    /* worker_shutdown_timeout, or */
                                            /*   not permitted any more */
+    MESH_HTTP_REFUSED,                     /* by the sink */
     MESH_HTTP_INTERNAL                     /* no memory, no connections */
 } mesh_http_outcome_e;
 
@@ -89,6 +90,8 @@ typedef struct {
     ngx_str_t                    ssl_trusted_certificate;
     ngx_str_t                    user_agent;         /* empty: not sent */
 
+    unsigned                     open:1;   /* mesh_http_url_open() is used */
+
     /* private */
     ngx_array_t                  peers;    /* mesh_http_peer_t * */
     ngx_ssl_t                   *ssl;
@@ -113,6 +116,18 @@ typedef struct {
 typedef ngx_uint_t (*mesh_http_permit_pt)(void *data);
 
 
+typedef struct mesh_http_result_s  mesh_http_result_t;
+
+/*
+ * Takes the body as it comes, with the data of the handler; the result then
+ * has status, content type and headers only, and no body in the end.  It must
+ * not cancel the exchange.  Not NGX_OK: the exchange ends REFUSED.
+ */
+
+typedef ngx_int_t (*mesh_http_sink_pt)(void *data, mesh_http_result_t *result,
+    u_char *p, size_t n);
+
+
 /*
  * A request; zero what is not used.  The struct, path, args and headers are
  * copied.  The body's bytes are not: they stay as they are until the handler
@@ -135,6 +150,7 @@ typedef struct {
     size_t                       max_body;
 
     mesh_http_permit_pt          permit;   /* NULL: nobody is asked */
+    mesh_http_sink_pt            sink;     /* NULL: the body is collected */
 
     unsigned                     once:1;   /* see mesh_http_send() */
 } mesh_http_request_t;
@@ -146,7 +162,7 @@ typedef struct {
  * read, whatever the outcome; the body is there for OK only.
  */
 
-typedef struct {
+struct mesh_http_result_s {
     mesh_http_outcome_e          outcome;
     mesh_http_stage_e            stage;    /* in which it ended */
     ngx_uint_t                   status;   /* 0: none was read */
@@ -161,7 +177,7 @@ typedef struct {
 
     mesh_http_header_t          *headers;
     ngx_uint_t                   nheaders;
-} mesh_http_result_t;
+};
 
 
 typedef void (*mesh_http_handler_pt)(void *data, mesh_http_result_t *result);
@@ -203,6 +219,21 @@ mesh_http_url_t *mesh_http_url_at(ngx_conf_t *cf, mesh_http_conf_t *conf,
 
 ngx_int_t mesh_http_conf_init(ngx_conf_t *cf, mesh_http_conf_t *conf,
     ngx_resolver_t *resolver, ngx_msec_t resolver_timeout);
+
+
+/*
+ * A URL that only running shows, for conf->open; after the start.  *url is
+ * filled, its strings are slices of text; it is good until the handlers of
+ * the current event have returned, exchanges sent to it keep what they need.
+ * NGX_DECLINED: *err says what is wrong with it; NGX_ERROR: no memory.
+ */
+
+ngx_int_t mesh_http_url_open(mesh_http_conf_t *conf, ngx_str_t *text,
+    mesh_http_url_t *url, const char **err);
+
+/* Exchanges of this worker with the URL's host that have not ended. */
+
+ngx_uint_t mesh_http_url_busy(mesh_http_url_t *url);
 
 
 /* Life in a worker. */

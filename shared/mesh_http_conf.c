@@ -16,16 +16,10 @@
 #define MESH_HTTP_LOOKUP_MAX       1000
 
 
-static ngx_int_t mesh_http_url_scheme(mesh_http_url_t *url, ngx_url_t *u,
-    const char **err);
-static ngx_int_t mesh_http_url_uri(mesh_http_url_t *url, ngx_str_t *uri,
-    const char **err);
 static mesh_http_peer_t *mesh_http_peer(ngx_conf_t *cf,
     mesh_http_conf_t *conf, mesh_http_url_t *url, ngx_url_t *u);
 static mesh_http_peer_t *mesh_http_peer_new(ngx_conf_t *cf,
     mesh_http_conf_t *conf, mesh_http_url_t *url, ngx_url_t *u);
-static ngx_int_t mesh_http_peer_names(ngx_conf_t *cf, mesh_http_peer_t *peer,
-    ngx_url_t *u);
 static ngx_int_t mesh_http_conf_names(ngx_conf_t *cf, mesh_http_conf_t *conf,
     ngx_resolver_t *resolver);
 static ngx_uint_t mesh_http_localhost(ngx_str_t *host);
@@ -159,7 +153,7 @@ mesh_http_url_at(ngx_conf_t *cf, mesh_http_conf_t *conf, ngx_str_t *text,
 }
 
 
-static ngx_int_t
+ngx_int_t
 mesh_http_url_scheme(mesh_http_url_t *url, ngx_url_t *u, const char **err)
 {
     size_t   i, add;
@@ -208,7 +202,7 @@ mesh_http_url_scheme(mesh_http_url_t *url, ngx_url_t *u, const char **err)
 }
 
 
-static ngx_int_t
+ngx_int_t
 mesh_http_url_uri(mesh_http_url_t *url, ngx_str_t *uri, const char **err)
 {
     u_char  *p, *last;
@@ -284,15 +278,9 @@ mesh_http_peer_new(ngx_conf_t *cf, mesh_http_conf_t *conf,
         return NULL;
     }
 
-    peer->host = url->host;
-    peer->port = url->port;
-    peer->addrs = u->addrs;
-    peer->naddrs = u->naddrs;
-    peer->ssl = url->ssl;
-    peer->literal = (u->addrs != NULL);
-    peer->local = (u->family == AF_UNIX);
+    mesh_http_peer_fill(peer, url, u);
 
-    if (mesh_http_peer_names(cf, peer, u) != NGX_OK) {
+    if (mesh_http_peer_names(cf->pool, peer, u) != NGX_OK) {
         return NULL;
     }
 
@@ -307,8 +295,22 @@ mesh_http_peer_new(ngx_conf_t *cf, mesh_http_conf_t *conf,
 }
 
 
-static ngx_int_t
-mesh_http_peer_names(ngx_conf_t *cf, mesh_http_peer_t *peer, ngx_url_t *u)
+void
+mesh_http_peer_fill(mesh_http_peer_t *peer, mesh_http_url_t *url,
+    ngx_url_t *u)
+{
+    peer->host = url->host;
+    peer->port = url->port;
+    peer->addrs = u->addrs;
+    peer->naddrs = u->naddrs;
+    peer->ssl = url->ssl;
+    peer->literal = (u->addrs != NULL);
+    peer->local = (u->family == AF_UNIX);
+}
+
+
+ngx_int_t
+mesh_http_peer_names(ngx_pool_t *pool, mesh_http_peer_t *peer, ngx_url_t *u)
 {
     size_t      len;
     u_char     *p;
@@ -318,8 +320,8 @@ mesh_http_peer_names(ngx_conf_t *cf, mesh_http_peer_t *peer, ngx_url_t *u)
 
     len = sizeof("https://unix:") + host.len + sizeof(":65535");
 
-    peer->name.data = ngx_pnalloc(cf->pool, len);
-    peer->host.data = ngx_pnalloc(cf->pool, peer->host.len + 1);
+    peer->name.data = ngx_pnalloc(pool, len);
+    peer->host.data = ngx_pnalloc(pool, peer->host.len + 1);
 
     if (peer->name.data == NULL || peer->host.data == NULL) {
         return NGX_ERROR;
@@ -388,6 +390,14 @@ mesh_http_conf_init(ngx_conf_t *cf, mesh_http_conf_t *conf,
 
     if (resolver && resolver->connections.nelts == 0) {
         resolver = NULL;
+    }
+
+    if (conf->open) {
+        conf->resolver = resolver ? resolver : mesh_http_system_resolver(cf);
+
+        if (conf->resolver == NULL) {
+            return NGX_ERROR;
+        }
     }
 
     if (mesh_http_conf_names(cf, conf, resolver) != NGX_OK) {
@@ -609,7 +619,7 @@ mesh_http_conf_ssl(ngx_conf_t *cf, mesh_http_conf_t *conf)
 
     /* a bundle of authorities is a megabyte in memory */
 
-    if (i == conf->peers.nelts) {
+    if (i == conf->peers.nelts && !conf->open) {
         return NGX_OK;
     }
 

@@ -25,6 +25,11 @@
 #define MESH_HTTP_POOL_SIZE    2048
 
 
+/* peers of URLs that only running showed; those longest unused are freed */
+
+#define MESH_HTTP_MAX_OPEN     4096
+
+
 typedef struct mesh_http_conn_s  mesh_http_conn_t;
 
 
@@ -44,7 +49,18 @@ struct mesh_http_peer_s {
     unsigned                     given:1;    /* addrs, whatever the name is */
 
     ngx_queue_t                  idle;       /* most recent first */
+    ngx_uint_t                   busy;       /* exchanges */
 };
+
+
+/* A peer that is not of the configuration; str is its name. */
+
+typedef struct {
+    ngx_str_node_t               sn;
+    ngx_queue_t                  link;
+    ngx_pool_t                  *pool;
+    mesh_http_peer_t             peer;
+} mesh_http_open_t;
 
 
 struct mesh_http_worker_s {
@@ -54,6 +70,10 @@ struct mesh_http_worker_s {
     ngx_uint_t                   nfree;
     ngx_queue_t                  idle;       /* of all peers, recent first */
     ngx_uint_t                   nidle;
+    ngx_rbtree_t                 open;       /* mesh_http_open_t */
+    ngx_rbtree_node_t            sentinel;
+    ngx_queue_t                  opened;     /* recently used first */
+    ngx_uint_t                   nopen;
 };
 
 
@@ -72,6 +92,7 @@ struct mesh_http_exchange_s {
     mesh_http_peer_t            *peer;
     mesh_http_handler_pt         handler;
     mesh_http_permit_pt          permit;
+    mesh_http_sink_pt            sink;
     void                        *data;
 
     ngx_pool_t                  *pool;       /* survives the exchange */
@@ -109,6 +130,24 @@ struct mesh_http_exchange_s {
     mesh_http_reader_t           reader;
     u_char                       buffer[1];  /* conf->max_header bytes */
 };
+
+
+/* mesh_http_conf.c: parts of a URL, *err as mesh_http_url_parse() has it. */
+
+ngx_int_t mesh_http_url_scheme(mesh_http_url_t *url, ngx_url_t *u,
+    const char **err);
+ngx_int_t mesh_http_url_uri(mesh_http_url_t *url, ngx_str_t *uri,
+    const char **err);
+void mesh_http_peer_fill(mesh_http_peer_t *peer, mesh_http_url_t *url,
+    ngx_url_t *u);
+ngx_int_t mesh_http_peer_names(ngx_pool_t *pool, mesh_http_peer_t *peer,
+    ngx_url_t *u);
+
+
+/* mesh_http_open.c: all of a worker's, whose connections are closed. */
+
+void mesh_http_open_init(mesh_http_worker_t *worker);
+void mesh_http_open_free(mesh_http_worker_t *worker);
 
 
 /* mesh_http.c: called by the connection side. */

@@ -10,6 +10,7 @@
 /* the least room that is offered to a read of a body */
 
 #define MESH_HTTP_READ_MIN    512
+#define MESH_HTTP_READ_PART   16384
 
 
 typedef struct {
@@ -101,6 +102,28 @@ mesh_http_reader_process(mesh_http_reader_t *reader)
     } while (rc == NGX_DONE);
 
     return rc;
+}
+
+
+void
+mesh_http_reader_take(mesh_http_reader_t *reader)
+{
+    size_t      left;
+    ngx_buf_t  *b;
+
+    b = &reader->buf;
+    left = b->last - b->pos;
+
+    reader->taken += reader->body_last - reader->body;
+
+    /* bytes of another answer stay: the connection is not used again */
+
+    reader->body_last = reader->body;
+
+    if (left == 0) {
+        b->pos = reader->body;
+        b->last = reader->body;
+    }
 }
 
 
@@ -304,10 +327,16 @@ mesh_http_read_length(mesh_http_reader_t *reader)
 {
     size_t  size, rest;
 
-    size = reader->buf.last - reader->body;
+    size = reader->taken + (reader->buf.last - reader->body);
 
     if (size < (size_t) reader->length) {
         rest = (size_t) reader->length - size;
+
+        /* what is taken away as it comes needs no room for all of it */
+
+        if (reader->pour) {
+            rest = ngx_min(rest, MESH_HTTP_READ_PART);
+        }
 
         reader->buf.pos = reader->buf.last;
         reader->body_last = reader->buf.last;
@@ -315,7 +344,7 @@ mesh_http_read_length(mesh_http_reader_t *reader)
         return mesh_http_reserve(reader, rest);
     }
 
-    reader->body_last = reader->body + reader->length;
+    reader->body_last = reader->body + (reader->length - reader->taken);
     reader->buf.pos = reader->body_last;
     reader->state = MESH_HTTP_READ_DONE;
 
@@ -360,7 +389,7 @@ mesh_http_read_chunked(mesh_http_reader_t *reader)
     reader->buf.pos = reader->body_last;
     reader->buf.last = reader->body_last;
 
-    size = (size_t) (reader->body_last - reader->body);
+    size = reader->taken + (size_t) (reader->body_last - reader->body);
 
     if (reader->chunk.size > (off_t) (reader->max_body - size)) {
         return mesh_http_bad(reader, MESH_HTTP_TOO_LARGE, "too large body");
@@ -381,7 +410,8 @@ mesh_http_take_chunk(mesh_http_reader_t *reader)
     b = &reader->buf;
 
     size = ngx_min((off_t) (b->last - b->pos), reader->chunk.size);
-    left = reader->max_body - (reader->body_last - reader->body);
+    left = reader->max_body - reader->taken
+           - (reader->body_last - reader->body);
 
     if (size > left) {
         return mesh_http_bad(reader, MESH_HTTP_TOO_LARGE, "too large body");
@@ -403,7 +433,9 @@ mesh_http_read_to_eof(mesh_http_reader_t *reader)
     reader->buf.pos = reader->buf.last;
     reader->body_last = reader->buf.last;
 
-    if ((size_t) (reader->body_last - reader->body) > reader->max_body) {
+    if (reader->taken + (reader->body_last - reader->body)
+        > reader->max_body)
+    {
         return mesh_http_bad(reader, MESH_HTTP_TOO_LARGE, "too large body");
     }
 

@@ -35,6 +35,7 @@ typedef struct {
     ngx_buf_t                    buf;
     u_char                      *body;     /* decoded part of buf ... */
     u_char                      *body_last;
+    size_t                       taken;    /* of the body, before it */
     size_t                       max_body;
     off_t                        length;   /* Content-Length, -1: none */
 
@@ -46,6 +47,7 @@ typedef struct {
     mesh_http_outcome_e          outcome;  /* of an error */
     const char                  *reason;
 
+    unsigned                     pour:1;   /* the body will be taken */
     unsigned                     head:1;   /* an answer to HEAD */
     unsigned                     chunked:1;
     unsigned                     close:1;  /* the peer will close */
@@ -74,6 +76,14 @@ void mesh_http_reader_init(mesh_http_reader_t *reader, ngx_connection_t *c,
  */
 
 ngx_int_t mesh_http_reader_process(mesh_http_reader_t *reader);
+
+
+/*
+ * Its owner has used the body up to body_last and forgets it; after
+ * mesh_http_reader_process() gave NGX_AGAIN or NGX_OK.
+ */
+
+void mesh_http_reader_take(mesh_http_reader_t *reader);
 
 
 /* The peer closed.  NGX_OK: that was the end; NGX_ERROR: something lacks. */

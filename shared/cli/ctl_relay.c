@@ -12,25 +12,10 @@
 #include <sodium.h>
 
 #include "ctl_relay.h"
-#include "pocket_json.h"
-#include "pocket_key.h"
+#include "pocket_client.h"
 
 
 #define CTL_RELAY_PATH  "/v1/client/relay"
-
-
-typedef struct {
-    uint32_t              code;
-    pocket_str_t          codespace;
-    pocket_str_t          message;
-} ctl_relay_error_t;
-
-
-typedef struct {
-    pocket_str_t          response;
-    pocket_str_t          signature;
-    ctl_relay_error_t    *error;
-} ctl_relay_answer_t;
 
 
 static int ctl_relay_options(ctl_relay_options_t *o, int argc, char **argv);
@@ -40,8 +25,8 @@ static int ctl_relay_header_cmp(const void *one, const void *two);
 static int ctl_relay_run(ctl_relay_t *r);
 static int ctl_relay_answer(ctl_relay_t *r, ctl_http_answer_t *http);
 static int ctl_relay_failure(ctl_relay_t *r, ctl_http_answer_t *http,
-    ctl_relay_answer_t *answer);
-static int ctl_relay_verify(ctl_relay_t *r, ctl_relay_answer_t *answer);
+    pocket_client_answer_t *answer);
+static int ctl_relay_verify(ctl_relay_t *r, pocket_client_answer_t *answer);
 
 
 static const char  ctl_relay_usage[] =
@@ -94,47 +79,6 @@ static const struct option  ctl_relay_table[] = {
     { "help", no_argument, NULL, 'h' },
     CTL_HTTP_OPTIONS,
     { NULL, 0, NULL, 0 }
-};
-
-
-static const pocket_json_field_t  ctl_relay_error_fields[] = {
-
-    { pocket_string("code"), POCKET_JSON_T_UINT32,
-      offsetof(ctl_relay_error_t, code), NULL },
-
-    { pocket_string("codespace"), POCKET_JSON_T_STRING,
-      offsetof(ctl_relay_error_t, codespace), NULL },
-
-    { pocket_string("message"), POCKET_JSON_T_STRING,
-      offsetof(ctl_relay_error_t, message), NULL }
-};
-
-
-static const pocket_json_table_t  ctl_relay_error_table = {
-    ctl_relay_error_fields, 3, sizeof(ctl_relay_error_t)
-};
-
-
-static const pocket_json_field_t  ctl_relay_answer_fields[] = {
-
-    { pocket_string("response"), POCKET_JSON_T_STRING,
-      offsetof(ctl_relay_answer_t, response), NULL },
-
-    { pocket_string("signature"), POCKET_JSON_T_STRING,
-      offsetof(ctl_relay_answer_t, signature), NULL },
-
-    { pocket_string("error"), POCKET_JSON_T_POINTER,
-      offsetof(ctl_relay_answer_t, error), &ctl_relay_error_table }
-};
-
-
-static const pocket_json_table_t  ctl_relay_answer_table = {
-    ctl_relay_answer_fields, 3, sizeof(ctl_relay_answer_t)
-};
-
-
-static const pocket_json_field_t  ctl_relay_answer_root = {
-    pocket_string(""), POCKET_JSON_T_STRUCT, 0, &ctl_relay_answer_table
 };
 
 
@@ -433,13 +377,10 @@ ctl_relay_send(ctl_relay_t *r)
 static int
 ctl_relay_answer(ctl_relay_t *r, ctl_http_answer_t *http)
 {
-    ctl_relay_answer_t   answer;
-    pocket_json_error_t  err;
+    pocket_client_answer_t  answer;
+    pocket_json_error_t     err;
 
-    memset(&answer, 0, sizeof(ctl_relay_answer_t));
-
-    if (pocket_json_decode(&http->body, &ctl_relay_answer_root, &answer, &err,
-                           &r->arena.alloc)
+    if (pocket_client_answer(&http->body, &answer, &err, &r->arena.alloc)
         != 1)
     {
         ctl_error("status %u, the answer is no JSON of a relay: %.*s",
@@ -460,7 +401,7 @@ ctl_relay_answer(ctl_relay_t *r, ctl_http_answer_t *http)
 
 static int
 ctl_relay_failure(ctl_relay_t *r, ctl_http_answer_t *http,
-    ctl_relay_answer_t *answer)
+    pocket_client_answer_t *answer)
 {
     if (answer->error == NULL) {
         ctl_error("status %u: %.*s", http->status, (int) http->body.len,
@@ -478,23 +419,19 @@ ctl_relay_failure(ctl_relay_t *r, ctl_http_answer_t *http,
 
 
 static int
-ctl_relay_verify(ctl_relay_t *r, ctl_relay_answer_t *answer)
+ctl_relay_verify(ctl_relay_t *r, pocket_client_answer_t *answer)
 {
-    unsigned char        hash[POCKET_HASH_LEN];
     pocket_error_id_e    id;
     const pocket_str_t  *servicer;
 
     servicer = &r->relay.proof.servicer_pub_key;
 
-    if (pocket_hash_response(r->hash, &answer->response, r->hashes.proof,
-                             hash)
-        != POCKET_OK)
-    {
+    id = pocket_client_verify(answer, servicer, r->hashes.proof, r->hash);
+
+    if (id == POCKET_ERR_INTERNAL) {
         ctl_error("cannot hash the answer");
         return CTL_USAGE;
     }
-
-    id = pocket_key_check(servicer, hash, &answer->signature);
 
     if (id != POCKET_ERR_NONE) {
         ctl_error("bad signature of servicer %.*s: %.*s",

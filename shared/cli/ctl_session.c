@@ -9,6 +9,7 @@
 #include <sodium.h>
 
 #include "ctl_relay.h"
+#include "pocket_client.h"
 #include "pocket_json.h"
 #include "pocket_key.h"
 
@@ -499,23 +500,15 @@ ctl_relay_dispatch_use(ctl_relay_t *r, ctl_http_answer_t *answer)
 int
 ctl_relay_sign(ctl_relay_t *r)
 {
-    pocket_proof_t  *proof;
-
-    proof = &r->relay.proof;
-
-    if (pocket_hash_request(r->hash, &r->relay, r->hashes.request)
-        != POCKET_OK
-        || ctl_relay_hex(r, r->hashes.request, POCKET_HASH_LEN,
-                         &proof->request_hash)
-           != CTL_OK
-        || pocket_hash_relay(r->hash, &r->relay, &r->hashes) != POCKET_OK)
+    if (pocket_client_sign(&r->relay, r->client_key, r->hash, &r->hashes,
+                           &r->arena.alloc)
+        != POCKET_OK)
     {
-        ctl_error("cannot hash the relay");
+        ctl_error("cannot sign the relay");
         return CTL_USAGE;
     }
 
-    return ctl_relay_signature(r, r->client_key, r->hashes.proof,
-                               &proof->signature);
+    return CTL_OK;
 }
 
 

@@ -1,0 +1,61 @@
+
+/*
+ * Relays as a client sees them: signed, and their answers read and verified
+ * (spec: hashes and signatures; serving a relay).
+ */
+
+
+#ifndef _POCKET_CLIENT_H_INCLUDED_
+#define _POCKET_CLIENT_H_INCLUDED_
+
+
+#include "pocket_error.h"
+#include "pocket_hash.h"
+#include "pocket_json.h"
+
+
+typedef struct {
+    uint32_t              code;
+    pocket_str_t          codespace;
+    pocket_str_t          message;
+} pocket_client_error_t;
+
+
+/*
+ * error is NULL in a success; dispatch is the text of the member, if any.
+ */
+
+typedef struct {
+    pocket_str_t            response;
+    pocket_str_t            signature;
+    pocket_client_error_t  *error;
+    pocket_json_value_t     dispatch;
+} pocket_client_answer_t;
+
+
+/*
+ * Fills in request hash and signature, of memory of a, by the client's
+ * private key; all else of the relay is set.  POCKET_OK or POCKET_ERROR.
+ */
+int pocket_client_sign(pocket_relay_t *relay, const unsigned char *key,
+    pocket_hash_t *hash, pocket_relay_hashes_t *hashes, pocket_alloc_t *a);
+
+/*
+ * Reads an answer of any status.  1; 0: it is none of a relay, *err says why;
+ * POCKET_ERROR: no memory.  Strings are slices of body or of a.
+ */
+int pocket_client_answer(const pocket_str_t *body,
+    pocket_client_answer_t *answer, pocket_json_error_t *err,
+    pocket_alloc_t *a);
+
+/*
+ * The signature of a success by the servicer (hex) that was asked for the
+ * relay of this proof hash: POCKET_ERR_NONE, or what is wrong with it;
+ * POCKET_ERR_INTERNAL: it could not be hashed.
+ */
+pocket_error_id_e pocket_client_verify(const pocket_client_answer_t *answer,
+    const pocket_str_t *servicer, const unsigned char *proof_hash,
+    pocket_hash_t *hash);
+
+
+#endif /* _POCKET_CLIENT_H_INCLUDED_ */
