@@ -179,8 +179,8 @@ ngx_mesh_test_find_node(u_char *p, u_char *last,
 /*
  * ?chain=NAME[&tell=1]: nanoseconds of a pick (of a whole find), the clock's
  * own left out: mean, p50, p99, and the mean where the caches were filled
- * with other things before.  Answers 409 in the worker that leads: the tables are to be rebuilt by
- * another process meanwhile.
+ * with other things before.  Answers 409 in the worker that leads: the tables
+ * are to be rebuilt by another process meanwhile.
  */
 
 static ngx_int_t
