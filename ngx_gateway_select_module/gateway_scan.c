@@ -20,6 +20,7 @@ typedef enum {
     GATEWAY_SCAN_OTHER = 0,
     GATEWAY_SCAN_RESULT,
     GATEWAY_SCAN_ERROR,
+    GATEWAY_SCAN_ID,
     GATEWAY_SCAN_METHOD,
     GATEWAY_SCAN_PARAMS,
     GATEWAY_SCAN_CODE,
@@ -69,6 +70,7 @@ static void gateway_scan_key(gateway_scan_t *scan);
 static void gateway_scan_value(gateway_scan_t *scan);
 static void gateway_scan_value_request(gateway_scan_t *scan, uint32_t depth);
 static void gateway_scan_value_answer(gateway_scan_t *scan, uint32_t depth);
+static void gateway_scan_id(gateway_scan_t *scan);
 static void gateway_scan_asked(gateway_scan_t *scan);
 static void gateway_scan_erred(gateway_scan_t *scan);
 static void gateway_scan_say(gateway_scan_t *scan);
@@ -81,6 +83,7 @@ static uint64_t gateway_scan_height(const gateway_scan_t *scan);
 static const gateway_scan_name_t  gateway_scan_names[] = {
     { 1, 1, "result", GATEWAY_SCAN_RESULT },
     { 1, 1, "error", GATEWAY_SCAN_ERROR },
+    { 1, 1, "id", GATEWAY_SCAN_ID },
     { 1, 2, "code", GATEWAY_SCAN_CODE },
     { 1, 2, "message", GATEWAY_SCAN_TEXT },
     { 1, 2, "data", GATEWAY_SCAN_TEXT },
@@ -388,6 +391,7 @@ gateway_scan_close(gateway_scan_t *scan)
 
     if (scan->depth == 0) {
         scan->done = 1;
+        scan->closed = 1;
 
         if (!scan->answer) {
             gateway_scan_asked(scan);
@@ -545,7 +549,10 @@ gateway_scan_value_answer(gateway_scan_t *scan, uint32_t depth)
 
     if (depth == 1 && (scan->quoted || !gateway_scan_is(scan, "null"))) {
 
-        if (scan->section == GATEWAY_SCAN_RESULT) {
+        if (scan->section == GATEWAY_SCAN_ID) {
+            gateway_scan_id(scan);
+
+        } else if (scan->section == GATEWAY_SCAN_RESULT) {
             scan->result = 1;
 
         } else if (scan->section == GATEWAY_SCAN_ERROR && scan->quoted) {
@@ -574,6 +581,25 @@ gateway_scan_value_answer(gateway_scan_t *scan, uint32_t depth)
     }
 
     gateway_scan_say(scan);
+}
+
+
+/* FNV-1a; ids of a batch are added up, each told from the others */
+
+static void
+gateway_scan_id(gateway_scan_t *scan)
+{
+    uint32_t  i;
+    uint64_t  hash;
+
+    hash = 0xcbf29ce484222325 ^ (uint64_t) scan->quoted;
+
+    for (i = 0; i < scan->len; i++) {
+        hash = (hash ^ scan->bytes[i]) * 0x100000001b3;
+    }
+
+    scan->ids += hash;
+    scan->nids++;
 }
 
 
@@ -621,7 +647,7 @@ gateway_scan_erred(gateway_scan_t *scan)
     scan->code = 0;
     scan->text_len = 0;
 
-    scan->done = !scan->batch;
+    scan->done = !scan->batch && (!scan->identify || scan->nids);
 }
 
 
@@ -630,6 +656,10 @@ gateway_scan_erred(gateway_scan_t *scan)
 static void
 gateway_scan_say(gateway_scan_t *scan)
 {
+    if (scan->identify && scan->nids == 0) {
+        return;
+    }
+
     if (scan->result && !scan->batch
         && (scan->want == GATEWAY_WANT_NONE || scan->height))
     {

@@ -48,6 +48,10 @@ typedef struct {
     unsigned             other:1;          /* text that is not JSON */
     unsigned             result:1;         /* other than null */
     unsigned             error:1;
+    unsigned             closed:1;         /* read to its end */
+    unsigned             identify:1;       /* in: ids are wanted, too */
+    uint32_t             nids;             /* those that are not null */
+    uint64_t             ids;              /* their sum, order is no matter */
     gateway_want_e       want;
     uint64_t             height;           /* 0: none was told */
     gateway_fault_e      fault;            /* of errors, the heaviest */

@@ -36,6 +36,7 @@ typedef struct ngx_gateway_select_sync_s       ngx_gateway_select_sync_t;
 typedef struct ngx_gateway_select_leader_s     ngx_gateway_select_leader_t;
 typedef struct ngx_gateway_select_checker_s    ngx_gateway_select_checker_t;
 typedef struct ngx_gateway_select_registry_s   ngx_gateway_select_registry_t;
+typedef struct ngx_gateway_select_budgets_s    ngx_gateway_select_budgets_t;
 typedef struct ngx_gateway_select_chain_sh_s   ngx_gateway_select_chain_sh_t;
 
 
@@ -83,6 +84,10 @@ struct ngx_gateway_select_chain_s {
     ngx_array_t                    checks;     /* ..._check_t * */
     mesh_http_url_t               *witness;    /* or NULL */
     mesh_http_url_t               *altruist;   /* or NULL */
+    double                         verify;     /* share of answers, 1 */
+    double                         hedge;      /* share of calls, 0.05 */
+    ngx_array_t                    headers;    /* mesh_http_header_t */
+    ngx_array_t                    writes;     /* ngx_str_t: write_method */
     ngx_msec_t                     timeout;    /* of a relay or check, 10s */
     ngx_msec_t                     check_interval;  /* 0: of the family */
     ngx_str_t                      check_host; /* Host of direct checks */
@@ -119,6 +124,7 @@ struct ngx_gateway_select_main_conf_s {
     ngx_gateway_select_sync_t     *sync;       /* NULL without mesh_redis */
     ngx_gateway_select_checker_t  *checker;
     ngx_gateway_select_registry_t *registry;   /* sessions, NULL: no apps */
+    ngx_gateway_select_budgets_t  *budgets;    /* of calls */
     mesh_redis_t                  *redis;
 };
 
@@ -127,6 +133,12 @@ typedef struct {
     ngx_http_handler_pt            handler;    /* of gateway_find, ... */
     ngx_str_t                      directive;  /* which set it */
     ngx_http_complex_value_t      *node;       /* gateway_node: the chain */
+    ngx_http_complex_value_t      *relay;      /* gateway_relay: the chain */
+    ngx_array_t                   *pass;       /* headers, ngx_str_t */
+    ngx_flag_t                     headers;    /* gateway_headers */
+    size_t                         buffer;     /* gateway_buffer, 1m */
+    size_t                         max_answer; /* gateway_max_answer, 32m */
+    ngx_msec_t                     deadline;   /* of a call, 30s */
 } ngx_gateway_select_loc_conf_t;
 
 

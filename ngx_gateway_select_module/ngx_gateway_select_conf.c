@@ -193,9 +193,15 @@ ngx_gateway_select_create_loc_conf(ngx_conf_t *cf)
      *
      *     glcf->handler = NULL;
      *     glcf->directive = { 0, NULL };
+     *     glcf->relay = NULL;
      */
 
     glcf->node = NGX_CONF_UNSET_PTR;
+    glcf->pass = NGX_CONF_UNSET_PTR;
+    glcf->headers = NGX_CONF_UNSET;
+    glcf->buffer = NGX_CONF_UNSET_SIZE;
+    glcf->max_answer = NGX_CONF_UNSET_SIZE;
+    glcf->deadline = NGX_CONF_UNSET_MSEC;
 
     return glcf;
 }
@@ -210,6 +216,12 @@ ngx_gateway_select_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_core_loc_conf_t  *clcf;
 
     ngx_conf_merge_ptr_value(conf->node, prev->node, NULL);
+    ngx_conf_merge_ptr_value(conf->pass, prev->pass, NULL);
+    ngx_conf_merge_value(conf->headers, prev->headers, 1);
+    ngx_conf_merge_size_value(conf->buffer, prev->buffer, 1024 * 1024);
+    ngx_conf_merge_size_value(conf->max_answer, prev->max_answer,
+                              32 * 1024 * 1024);
+    ngx_conf_merge_msec_value(conf->deadline, prev->deadline, 30000);
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
@@ -218,6 +230,7 @@ ngx_gateway_select_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     if (clcf->noname && clcf->handler == NULL) {
         conf->handler = prev->handler;
         conf->directive = prev->directive;
+        conf->relay = prev->relay;
         clcf->handler = conf->handler;
     }
 

@@ -35,6 +35,12 @@ char *ngx_gateway_select_conf_chain(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_gateway_select_conf_weights(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_gateway_select_conf_portion(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_gateway_select_conf_relay(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_gateway_select_conf_pass(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_gateway_select_conf_check(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_gateway_select_conf_operator(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -99,6 +105,9 @@ ngx_int_t ngx_gateway_select_checks_init(ngx_conf_t *cf,
 
 /* 1 to 255 characters that need no quoting in URLs, JSON, Redis and logs */
 ngx_int_t ngx_gateway_select_conf_name(ngx_str_t *text);
+
+/* a header's name that is not of the connection or its framing */
+ngx_int_t ngx_gateway_select_conf_header(ngx_str_t *name);
 
 /* no space and no control character in it */
 ngx_int_t ngx_gateway_select_conf_plain(ngx_str_t *text);

@@ -14,6 +14,8 @@
 
 #define NGX_GATEWAY_SELECT_COUNT_MAX   1000000
 
+#define NGX_GATEWAY_SELECT_HEDGE       0.05
+
 #define NGX_GATEWAY_SELECT_UNSET       -1.0
 #define NGX_GATEWAY_SELECT_UNSET_COUNT ((uint32_t) -1)
 
@@ -82,6 +84,15 @@ static char *ngx_gateway_select_set_checks(ngx_conf_t *cf,
 static char *ngx_gateway_select_set_node(ngx_conf_t *cf,
     ngx_gateway_select_chain_t *chain, ngx_gateway_select_key_t *key,
     ngx_str_t *value, ngx_uint_t n);
+static char *ngx_gateway_select_set_portion(ngx_conf_t *cf,
+    ngx_gateway_select_chain_t *chain, ngx_gateway_select_key_t *key,
+    ngx_str_t *value, ngx_uint_t n);
+static char *ngx_gateway_select_set_header(ngx_conf_t *cf,
+    ngx_gateway_select_chain_t *chain, ngx_gateway_select_key_t *key,
+    ngx_str_t *value, ngx_uint_t n);
+static char *ngx_gateway_select_set_writes(ngx_conf_t *cf,
+    ngx_gateway_select_chain_t *chain, ngx_gateway_select_key_t *key,
+    ngx_str_t *value, ngx_uint_t n);
 static char *ngx_gateway_select_set_host(ngx_conf_t *cf,
     ngx_gateway_select_chain_t *chain, ngx_gateway_select_key_t *key,
     ngx_str_t *value, ngx_uint_t n);
@@ -94,6 +105,7 @@ static char *ngx_gateway_select_set_flag(ngx_conf_t *cf,
 static char *ngx_gateway_select_set_weights(ngx_conf_t *cf,
     ngx_gateway_select_chain_t *chain, ngx_gateway_select_key_t *key,
     ngx_str_t *value, ngx_uint_t n);
+static double ngx_gateway_select_portion(ngx_str_t *value);
 static const char *ngx_gateway_select_weight(
     ngx_gateway_select_chain_t *chain, ngx_str_t *value);
 
@@ -171,6 +183,33 @@ static ngx_gateway_select_key_t  ngx_gateway_select_keys[] = {
     { ngx_string("check"),
       NGX_GATEWAY_SELECT_ANYWHERE|NGX_GATEWAY_SELECT_MANY,
       ngx_gateway_select_set_checks,
+      0 },
+
+    { ngx_string("altruist"),
+      NGX_GATEWAY_SELECT_IN_CHAIN,
+      ngx_gateway_select_set_url,
+      offsetof(ngx_gateway_select_chain_t, altruist) },
+
+    { ngx_string("verify"),
+      NGX_GATEWAY_SELECT_IN_CHAIN,
+      ngx_gateway_select_set_portion,
+      offsetof(ngx_gateway_select_chain_t, verify) },
+
+    { ngx_string("hedge"),
+      NGX_GATEWAY_SELECT_IN_CHAIN,
+      ngx_gateway_select_set_portion,
+      offsetof(ngx_gateway_select_chain_t, hedge) },
+
+    { ngx_string("header"),
+      NGX_GATEWAY_SELECT_IN_CHAIN|NGX_GATEWAY_SELECT_MANY
+                                 |NGX_GATEWAY_SELECT_REPEATED,
+      ngx_gateway_select_set_header,
+      0 },
+
+    { ngx_string("write_method"),
+      NGX_GATEWAY_SELECT_IN_CHAIN|NGX_GATEWAY_SELECT_MANY
+                                 |NGX_GATEWAY_SELECT_REPEATED,
+      ngx_gateway_select_set_writes,
       0 },
 
     { ngx_string("node"),
@@ -292,6 +331,8 @@ ngx_gateway_select_chain_init(ngx_conf_t *cf,
     chain->timeout = NGX_CONF_UNSET_MSEC;
     chain->check_interval = NGX_CONF_UNSET_MSEC;
     chain->check_tls = NGX_CONF_UNSET;
+    chain->verify = NGX_GATEWAY_SELECT_UNSET;
+    chain->hedge = NGX_GATEWAY_SELECT_UNSET;
 
     chain->record.height_tolerance = NGX_GATEWAY_SELECT_UNSET_COUNT;
 
@@ -306,6 +347,11 @@ ngx_gateway_select_chain_init(ngx_conf_t *cf,
                        sizeof(ngx_gateway_select_server_t))
         != NGX_OK
         || ngx_array_init(&chain->check_names, cf->pool, 2, sizeof(ngx_str_t))
+           != NGX_OK
+        || ngx_array_init(&chain->writes, cf->pool, 1, sizeof(ngx_str_t))
+           != NGX_OK
+        || ngx_array_init(&chain->headers, cf->pool, 1,
+                          sizeof(mesh_http_header_t))
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -331,6 +377,10 @@ ngx_gateway_select_chain_merge(ngx_gateway_select_chain_t *chain,
         ngx_conf_init_msec_value(chain->timeout, 10000);
         rank = &gateway_rank_defaults;
     }
+
+    ngx_gateway_select_merge_real(chain->verify, prev ? prev->verify : 1.0);
+    ngx_gateway_select_merge_real(chain->hedge, prev ? prev->hedge
+                                                : NGX_GATEWAY_SELECT_HEDGE);
 
     ngx_conf_init_msec_value(chain->check_interval, 0);
     ngx_conf_init_value(chain->check_tls, 0);
@@ -600,6 +650,154 @@ ngx_gateway_select_set_checks(ngx_conf_t *cf,
         }
 
         *name = value[i];
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* verify, hedge: a share, or its ends by name */
+
+static char *
+ngx_gateway_select_set_portion(ngx_conf_t *cf,
+    ngx_gateway_select_chain_t *chain, ngx_gateway_select_key_t *key,
+    ngx_str_t *value, ngx_uint_t n)
+{
+    double  portion;
+
+    portion = ngx_gateway_select_portion(value);
+
+    if (portion == NGX_GATEWAY_SELECT_UNSET) {
+        return ngx_gateway_select_invalid(cf, chain, key, value,
+                                          "\"always\", \"off\" or a share "
+                                          "up to 100%");
+    }
+
+    *(double *) ((u_char *) chain + key->offset) = portion;
+
+    return NGX_CONF_OK;
+}
+
+
+/* UNSET: it is none */
+
+static double
+ngx_gateway_select_portion(ngx_str_t *value)
+{
+    ngx_int_t  share;
+
+    if (ngx_strcmp(value->data, "always") == 0) {
+        return 1.0;
+    }
+
+    if (ngx_strcmp(value->data, "off") == 0) {
+        return 0.0;
+    }
+
+    share = NGX_ERROR;
+
+    if (value->len > 1 && value->data[value->len - 1] == '%') {
+        share = ngx_atofp(value->data, value->len - 1, 2);
+    }
+
+    if (share == NGX_ERROR || share > 100 * 100) {
+        return NGX_GATEWAY_SELECT_UNSET;
+    }
+
+    return share / 10000.0;
+}
+
+
+char *
+ngx_gateway_select_conf_portion(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_gateway_select_main_conf_t *gmcf = conf;
+
+    double      portion, *field;
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+    field = (double *) ((u_char *) gmcf->defaults + cmd->offset);
+
+    if (*field != NGX_GATEWAY_SELECT_UNSET) {
+        return "is duplicate";
+    }
+
+    portion = ngx_gateway_select_portion(&value[1]);
+
+    if (portion == NGX_GATEWAY_SELECT_UNSET) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\" in \"%V\", \"always\", "
+                           "\"off\" or a share up to 100% is expected",
+                           &value[1], &cmd->name);
+        return NGX_CONF_ERROR;
+    }
+
+    *field = portion;
+
+    return NGX_CONF_OK;
+}
+
+
+/* A header that each request to the chain has, whatever the caller's. */
+
+static char *
+ngx_gateway_select_set_header(ngx_conf_t *cf,
+    ngx_gateway_select_chain_t *chain, ngx_gateway_select_key_t *key,
+    ngx_str_t *value, ngx_uint_t n)
+{
+    size_t               i;
+    mesh_http_header_t  *header;
+
+    for (i = 0; n == 2 && i < value[1].len; i++) {
+        if (value[1].data[i] < 0x20 || value[1].data[i] == 0x7f) {
+            return ngx_gateway_select_invalid(cf, chain, key, &value[1],
+                                              "a value without control "
+                                              "characters");
+        }
+    }
+
+    if (n != 2 || ngx_gateway_select_conf_header(value) != NGX_OK) {
+        return ngx_gateway_select_invalid(cf, chain, key, value,
+                                          "a header's name, other than "
+                                          "those of the connection, and its "
+                                          "value");
+    }
+
+    header = ngx_array_push(&chain->headers);
+    if (header == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    header->name = value[0];
+    header->value = value[1];
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_gateway_select_set_writes(ngx_conf_t *cf,
+    ngx_gateway_select_chain_t *chain, ngx_gateway_select_key_t *key,
+    ngx_str_t *value, ngx_uint_t n)
+{
+    ngx_uint_t   i;
+    ngx_str_t   *method;
+
+    for (i = 0; i < n; i++) {
+
+        if (ngx_gateway_select_conf_name(&value[i]) != NGX_OK) {
+            return ngx_gateway_select_invalid(cf, chain, key, &value[i],
+                                              "a method's name");
+        }
+
+        method = ngx_array_push(&chain->writes);
+        if (method == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *method = value[i];
     }
 
     return NGX_CONF_OK;

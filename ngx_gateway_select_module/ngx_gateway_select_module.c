@@ -6,6 +6,7 @@
 
 #include "ngx_gateway_select.h"
 #include "ngx_gateway_select_admin.h"
+#include "ngx_gateway_select_call.h"
 #include "ngx_gateway_select_check.h"
 #include "ngx_gateway_select_conf.h"
 #include "ngx_gateway_select_find.h"
@@ -73,6 +74,20 @@ static ngx_command_t  ngx_gateway_select_commands[] = {
       0,
       NULL },
 
+    { ngx_string("gateway_verify"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_gateway_select_conf_portion,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_gateway_select_chain_t, verify),
+      NULL },
+
+    { ngx_string("gateway_hedge"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_gateway_select_conf_portion,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_gateway_select_chain_t, hedge),
+      NULL },
+
     { ngx_string("gateway_auth"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       mesh_conf_set_token,
@@ -135,6 +150,48 @@ static ngx_command_t  ngx_gateway_select_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       &ngx_gateway_select_admin_endpoint },
+
+    { ngx_string("gateway_relay"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      ngx_gateway_select_conf_relay,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      &ngx_gateway_select_relay_endpoint },
+
+    { ngx_string("gateway_pass_headers"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_gateway_select_conf_pass,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("gateway_headers"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_gateway_select_loc_conf_t, headers),
+      NULL },
+
+    { ngx_string("gateway_buffer"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_gateway_select_loc_conf_t, buffer),
+      NULL },
+
+    { ngx_string("gateway_max_answer"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_gateway_select_loc_conf_t, max_answer),
+      NULL },
+
+    { ngx_string("gateway_deadline"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_gateway_select_conf_msec,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_gateway_select_loc_conf_t, deadline),
+      NULL },
 
     { ngx_string("gateway_node"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF
@@ -226,6 +283,10 @@ ngx_gateway_select_init_process(ngx_cycle_t *cycle)
     }
 
     ngx_gateway_select_pick_init(gmcf);
+
+    if (ngx_gateway_select_budgets_init(cycle, gmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     if (ngx_gateway_select_checker_init(cycle, gmcf) != NGX_OK
         || ngx_gateway_select_sync_init(cycle, gmcf) != NGX_OK)

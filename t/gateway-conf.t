@@ -105,6 +105,65 @@ for (@keys) {
                    qq("$name"), 'eth');
 }
 
+# keys of gateway_chain {} alone, and those of calls
+
+my @calls = (
+    ['verify', ['always', 'off', '10%', '0.5%', '100%'],
+     ['on', '101%', '10', '%', 'x%']],
+    ['hedge', ['off', '5%', '100%'], ['on', '101%', '5', 'x%']],
+    ['altruist', ['http://127.0.0.1:1/x'], ['127.0.0.1', 'ftp://a']],
+);
+
+for (@calls) {
+    my ($name, $good, $bad) = @$_;
+    $conf->accepted("$name $_", [chain("$name $_;")]) for @$good;
+    $conf->refused("$name $_", [chain("$name $_;")], qq("$name"), $_)
+        for @$bad;
+    $conf->refused("$name twice", [chain("$name $good->[0]; " x 2)],
+                   qq("$name"), 'eth', 'duplicate');
+    $conf->refused("$name= of a pool", [pool("$name=$good->[0]")],
+                   qq("$name"), 'u:pool');
+
+    next if $name eq 'altruist';
+    $conf->accepted("gateway_$name $_", [http("gateway_$name $_;")])
+        for @$good;
+    $conf->refused("gateway_$name $_", [http("gateway_$name $_;")],
+                   "gateway_$name", $_) for @$bad;
+    $conf->refused("gateway_$name twice",
+                   [http("gateway_$name $good->[0]; " x 2)], "gateway_$name");
+}
+
+$conf->accepted("header $_", [chain("header $_;")])
+    for 'X-Key secret', 'X-Key "a b"', 'X-A 1; header X-B 2';
+$conf->refused("header $_", [chain("header $_;")], '"header"', 'eth')
+    for 'X-Key', '"X Key" 1', 'Host a', 'content-length 1', 'X-Key 1 2',
+        'Accept-Encoding gzip';
+$conf->accepted('write_method', [chain('write_method a b; write_method c;')]);
+$conf->refused('write_method of no name', [chain('write_method "a b";')],
+               'a b', '"write_method"', 'eth');
+
+# gateway_relay and what belongs to it
+
+sub relay {
+    return (edge => 0, server => "location /r/ { $_[0] }",
+            http => 'gateway_chain eth { }');
+}
+
+$conf->accepted($_, [relay($_)])
+    for 'gateway_relay;', 'gateway_relay eth;', 'gateway_relay $arg_c;',
+        'gateway_relay; gateway_headers off; gateway_buffer 64k; '
+        . 'gateway_max_answer 1m; gateway_deadline 5s; '
+        . 'gateway_pass_headers X-A X-B;';
+$conf->refused($_, [relay($_)], (split /[ ;]/)[0])
+    for 'gateway_relay "";', 'gateway_relay a b;',
+        'gateway_relay; gateway_relay;', 'gateway_headers yes;',
+        'gateway_buffer x;', 'gateway_max_answer x;', 'gateway_deadline 0;',
+        'gateway_deadline x;', 'gateway_pass_headers;',
+        'gateway_pass_headers "a b";', 'gateway_pass_headers Host;';
+$conf->refused('gateway_relay beside proxy_pass',
+               [relay('gateway_relay; proxy_pass http://127.0.0.1:1;')],
+               'gateway_relay', 'proxy_pass');
+
 $conf->accepted('several weights', [chain('weights latency=8 success=1;')]);
 $conf->accepted('several weights=', [pool('weights=latency=8,success=1')]);
 $conf->refused('a weight twice', [chain('weights latency=8 latency=9;')],

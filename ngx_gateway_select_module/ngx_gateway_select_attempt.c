@@ -1,0 +1,507 @@
+
+/*
+ * One attempt of a call: a node is picked and asked, its answer is held and
+ * judged.
+ */
+
+
+#include "ngx_gateway_select_call.h"
+
+
+/* tries in flight that are enough for a node, of all workers, and a host */
+
+#define NGX_GATEWAY_SELECT_NODE_BUSY     256
+#define NGX_GATEWAY_SELECT_HOST_BUSY     1024
+
+/* a hedge is not begun before, ms */
+
+#define NGX_GATEWAY_SELECT_HEDGE_LEAST   10
+
+#define NGX_GATEWAY_SELECT_PACE_MAX      600000
+#define NGX_GATEWAY_SELECT_ATTEMPT_POOL  1024
+
+
+static ngx_gateway_select_attempt_t *ngx_gateway_select_attempt_create(
+    ngx_gateway_select_call_t *call);
+static ngx_int_t ngx_gateway_select_attempt_pick(
+    ngx_gateway_select_attempt_t *attempt, mesh_http_url_t **url);
+static mesh_http_url_t *ngx_gateway_select_attempt_server(
+    ngx_gateway_select_attempt_t *attempt);
+static ngx_int_t ngx_gateway_select_attempt_plain(
+    ngx_gateway_select_attempt_t *attempt, mesh_http_url_t *url);
+static ngx_int_t ngx_gateway_select_attempt_begin(
+    ngx_gateway_select_attempt_t *attempt);
+static ngx_int_t ngx_gateway_select_attempt_sink(void *data,
+    mesh_http_result_t *result, u_char *p, size_t n);
+static void ngx_gateway_select_attempt_done(void *data,
+    mesh_http_result_t *result);
+static gateway_try_e ngx_gateway_select_attempt_judge(
+    ngx_gateway_select_attempt_t *attempt, mesh_http_result_t *result);
+static gateway_fault_e ngx_gateway_select_attempt_fault(
+    ngx_gateway_select_attempt_t *attempt, mesh_http_result_t *result);
+static ngx_int_t ngx_gateway_select_attempt_keep(
+    ngx_gateway_select_attempt_t *attempt, mesh_http_result_t *result);
+static void ngx_gateway_select_attempt_told(
+    ngx_gateway_select_attempt_t *attempt, mesh_http_result_t *result,
+    gateway_try_e how);
+
+
+static const gateway_try_e  ngx_gateway_select_attempt_tries[] = {
+    GATEWAY_TRY_OK,                        /* GATEWAY_FAULT_NONE */
+    GATEWAY_TRY_OK,                        /* GATEWAY_FAULT_CALLER */
+    GATEWAY_TRY_FAILED,                    /* GATEWAY_FAULT_LACKING */
+    GATEWAY_TRY_QUOTA,                     /* GATEWAY_FAULT_QUOTA */
+    GATEWAY_TRY_FAILED                     /* GATEWAY_FAULT_NODE */
+};
+
+
+ngx_int_t
+ngx_gateway_select_attempt(ngx_gateway_select_call_t *call)
+{
+    ngx_int_t                      rc;
+    mesh_http_url_t               *url;
+    ngx_gateway_select_attempt_t  *attempt;
+
+    attempt = ngx_gateway_select_attempt_create(call);
+
+    if (attempt == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_gateway_select_attempt_pick(attempt, &url);
+
+    if (rc == NGX_OK) {
+        rc = ngx_gateway_select_attempt_plain(attempt, url);
+    }
+
+    if (rc != NGX_OK) {
+        ngx_destroy_pool(attempt->pool);
+        attempt->pool = NULL;
+        return rc;
+    }
+
+    return ngx_gateway_select_attempt_begin(attempt);
+}
+
+
+ngx_int_t
+ngx_gateway_select_attempt_altruist(ngx_gateway_select_call_t *call)
+{
+    ngx_gateway_select_attempt_t  *attempt;
+
+    attempt = ngx_gateway_select_attempt_create(call);
+
+    if (attempt == NULL) {
+        return NGX_ERROR;
+    }
+
+    attempt->altruist = 1;
+
+    ngx_str_set(&attempt->node, "altruist");
+
+    if (ngx_gateway_select_attempt_plain(attempt, call->chain->altruist)
+        != NGX_OK)
+    {
+        ngx_destroy_pool(attempt->pool);
+        return NGX_ERROR;
+    }
+
+    attempt->begun = ngx_current_msec;
+
+    call->attempts[call->n++] = attempt;
+    call->open++;
+
+    return NGX_OK;
+}
+
+
+static ngx_gateway_select_attempt_t *
+ngx_gateway_select_attempt_create(ngx_gateway_select_call_t *call)
+{
+    ngx_http_core_loc_conf_t      *clcf;
+    ngx_gateway_select_attempt_t  *attempt;
+
+    attempt = ngx_pcalloc(call->request->pool,
+                          sizeof(ngx_gateway_select_attempt_t));
+    if (attempt == NULL) {
+        return NULL;
+    }
+
+    attempt->pool = ngx_create_pool(NGX_GATEWAY_SELECT_ATTEMPT_POOL,
+                                    call->request->connection->log);
+    if (attempt->pool == NULL) {
+        return NULL;
+    }
+
+    clcf = ngx_http_get_module_loc_conf(call->request, ngx_http_core_module);
+
+    attempt->call = call;
+    attempt->hold.pool = attempt->pool;
+    attempt->hold.path = clcf->client_body_temp_path;
+    attempt->hold.memory = call->glcf->buffer;
+    attempt->hold.limit = call->glcf->max_answer;
+
+    gateway_scan_answer(&attempt->scan, call->dialect, call->asked.want);
+    attempt->scan.identify = (call->asked.nids != 0);
+
+    return attempt;
+}
+
+
+/* A node that has too much to do already is as good as tried. */
+
+static ngx_int_t
+ngx_gateway_select_attempt_pick(ngx_gateway_select_attempt_t *attempt,
+    mesh_http_url_t **url)
+{
+    ngx_gateway_select_call_t   *call;
+    ngx_gateway_select_pick_t   *pick;
+
+    call = attempt->call;
+    pick = &attempt->pick;
+
+    while (call->tried.n < NGX_GATEWAY_SELECT_TRIED_MAX) {
+
+        call->reason = ngx_gateway_select_pick(call->shared, &call->tried,
+                                               pick);
+
+        if (call->reason != NGX_GATEWAY_SELECT_FOUND) {
+            return NGX_DECLINED;
+        }
+
+        ngx_gateway_select_tried_add(&call->tried, pick);
+
+        if (pick->session != NGX_GATEWAY_SELECT_NO_SESSION) {
+            continue;
+        }
+
+        *url = ngx_gateway_select_attempt_server(attempt);
+
+        if (*url
+            && ngx_gateway_select_inflight(pick->chain, pick->node)
+               < NGX_GATEWAY_SELECT_NODE_BUSY
+            && mesh_http_url_busy(*url) < NGX_GATEWAY_SELECT_HOST_BUSY)
+        {
+            return NGX_OK;
+        }
+    }
+
+    call->reason = NGX_GATEWAY_SELECT_TRIED;
+
+    return NGX_DECLINED;
+}
+
+
+static mesh_http_url_t *
+ngx_gateway_select_attempt_server(ngx_gateway_select_attempt_t *attempt)
+{
+    ngx_uint_t                    i;
+    ngx_gateway_select_chain_t   *chain;
+    ngx_gateway_select_server_t  *servers;
+
+    chain = attempt->call->chain;
+    servers = chain->servers.elts;
+
+    for (i = 0; i < chain->servers.nelts; i++) {
+        if (servers[i].node == attempt->pick.node) {
+            attempt->node = servers[i].name;
+            return servers[i].url;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* Unsigned: as the caller sent it, to the URL's own path. */
+
+static ngx_int_t
+ngx_gateway_select_attempt_plain(ngx_gateway_select_attempt_t *attempt,
+    mesh_http_url_t *url)
+{
+    ngx_msec_t                  left;
+    mesh_http_request_t         rq;
+    ngx_gateway_select_call_t  *call;
+
+    call = attempt->call;
+
+    ngx_memzero(&rq, sizeof(mesh_http_request_t));
+
+    left = call->deadline - ngx_current_msec;
+
+    rq.method = call->request->method_name;
+    rq.url = url;
+    rq.path = call->path;
+    rq.args = call->args;
+    rq.headers = call->headers.elts;
+    rq.nheaders = call->headers.nelts;
+    rq.body = call->body;
+    rq.timeout = ngx_min(call->chain->timeout, left);
+    rq.read_timeout = rq.timeout;
+    rq.max_body = call->glcf->max_answer;
+    rq.sink = ngx_gateway_select_attempt_sink;
+    rq.once = call->write;
+
+    attempt->exchange = mesh_http_send(call->gmcf->http, &rq,
+                                       ngx_gateway_select_attempt_done,
+                                       attempt);
+
+    return attempt->exchange ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_gateway_select_attempt_begin(ngx_gateway_select_attempt_t *attempt)
+{
+    double                      p95;
+    gateway_record_t           *record;
+    ngx_gateway_select_call_t  *call;
+
+    call = attempt->call;
+
+    record = &ngx_gateway_select_node(attempt->pick.chain,
+                                      attempt->pick.node)->record;
+
+    attempt->begun = ngx_current_msec;
+    attempt->patience = (ngx_msec_t) gateway_record_patience(record,
+                                                        &call->chain->record);
+
+    p95 = gateway_record_quantile(record, &call->chain->record, 0.95);
+
+    attempt->hedge = ngx_max((ngx_msec_t) p95,
+                             NGX_GATEWAY_SELECT_HEDGE_LEAST);
+
+    /* it is lower than what the caller was told, and so are all others */
+
+    call->back = (record->height < call->tried.min_height);
+
+    ngx_gateway_select_begin(&attempt->pick);
+    attempt->begun_pick = 1;
+
+    call->attempts[call->n++] = attempt;
+    call->open++;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_gateway_select_attempt_sink(void *data, mesh_http_result_t *result,
+    u_char *p, size_t n)
+{
+    ngx_gateway_select_attempt_t *attempt = data;
+
+    ngx_int_t  rc;
+
+    if (!attempt->scan.done) {
+        (void) gateway_scan(&attempt->scan, p, n);
+    }
+
+    rc = ngx_gateway_select_hold_add(&attempt->hold, p, n,
+                                     attempt->call->request->connection->log);
+
+    if (rc == NGX_DECLINED) {
+        attempt->too_long = 1;
+    }
+
+    return rc;
+}
+
+
+static void
+ngx_gateway_select_attempt_done(void *data, mesh_http_result_t *result)
+{
+    ngx_gateway_select_attempt_t *attempt = data;
+
+    gateway_try_e               how;
+    ngx_connection_t           *c;
+    ngx_gateway_select_call_t  *call;
+
+    call = attempt->call;
+    c = call->request->connection;
+
+    ngx_http_set_log_request(c->log, call->request);
+
+    attempt->exchange = NULL;
+    attempt->sent = result->sent;
+    call->open--;
+
+    how = ngx_gateway_select_attempt_judge(attempt, result);
+
+    ngx_gateway_select_attempt_told(attempt, result, how);
+
+    ngx_gateway_select_call_ended(attempt);
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static gateway_try_e
+ngx_gateway_select_attempt_judge(ngx_gateway_select_attempt_t *attempt,
+    mesh_http_result_t *result)
+{
+    switch (result->outcome) {
+
+    case MESH_HTTP_OK:
+        break;
+
+    case MESH_HTTP_CANCELED:
+    case MESH_HTTP_INTERNAL:
+        return GATEWAY_TRY_CENSORED;
+
+    case MESH_HTTP_TOO_LARGE:
+        attempt->too_long = 1;
+        return GATEWAY_TRY_FAILED;
+
+    case MESH_HTTP_REFUSED:
+        return attempt->too_long ? GATEWAY_TRY_FAILED : GATEWAY_TRY_CENSORED;
+
+    default:
+        return GATEWAY_TRY_LOST;
+    }
+
+    attempt->fault = ngx_gateway_select_attempt_fault(attempt, result);
+
+    if (ngx_gateway_select_attempt_keep(attempt, result) != NGX_OK) {
+        return GATEWAY_TRY_CENSORED;
+    }
+
+    return ngx_gateway_select_attempt_tries[attempt->fault];
+}
+
+
+/* The body tells more than the status; a limit is one, whatever it says. */
+
+static gateway_fault_e
+ngx_gateway_select_attempt_fault(ngx_gateway_select_attempt_t *attempt,
+    mesh_http_result_t *result)
+{
+    gateway_fault_e   fault;
+    gateway_call_t   *asked;
+
+    asked = &attempt->call->asked;
+
+    fault = gateway_fault_status((uint32_t) result->status,
+                                 mesh_http_header(result, "Retry-After")
+                                 != NULL, asked->rpc);
+
+    if (fault != GATEWAY_FAULT_QUOTA
+        && (fault == GATEWAY_FAULT_NONE || attempt->scan.fault))
+    {
+        fault = gateway_scan_fault(&attempt->scan, asked->rpc);
+    }
+
+    if (fault != GATEWAY_FAULT_NONE && fault != GATEWAY_FAULT_CALLER) {
+        return fault;
+    }
+
+    /* JSON-RPC that has no answer in it, or that of somebody else */
+
+    if (asked->rpc
+        && (!attempt->scan.json
+            || gateway_call_stranger(asked, &attempt->scan)))
+    {
+        return GATEWAY_FAULT_NODE;
+    }
+
+    return fault;
+}
+
+
+/* What the result holds ends with it. */
+
+static ngx_int_t
+ngx_gateway_select_attempt_keep(ngx_gateway_select_attempt_t *attempt,
+    mesh_http_result_t *result)
+{
+    ngx_str_t  *encoding;
+
+    attempt->status = result->status;
+
+    attempt->content_type.len = result->content_type.len;
+    attempt->content_type.data = ngx_pstrdup(attempt->pool,
+                                             &result->content_type);
+    if (attempt->content_type.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    encoding = mesh_http_header(result, "Content-Encoding");
+
+    if (encoding) {
+        attempt->encoding.len = encoding->len;
+        attempt->encoding.data = ngx_pstrdup(attempt->pool, encoding);
+        if (attempt->encoding.data == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    attempt->held = 1;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_gateway_select_attempt_told(ngx_gateway_select_attempt_t *attempt,
+    mesh_http_result_t *result, gateway_try_e how)
+{
+    ngx_int_t                   seconds;
+    ngx_str_t                  *value;
+    ngx_gateway_select_call_t  *call;
+
+    call = attempt->call;
+
+    if (how != GATEWAY_TRY_OK) {
+        ngx_log_error(NGX_LOG_INFO, call->request->connection->log, 0,
+                      "node \"%V\" of chain \"%V\" failed a call: %s, "
+                      "status %ui, fault %d, %M ms", &attempt->node,
+                      &call->name,
+                      result->outcome == MESH_HTTP_OK
+                      ? "answered" : result->reason,
+                      result->status, (int) attempt->fault, result->time);
+    }
+
+    if (attempt->altruist) {
+        ngx_gateway_select_budget_altruist_told(call, how == GATEWAY_TRY_OK);
+        return;
+    }
+
+    if (how == GATEWAY_TRY_QUOTA) {
+        value = mesh_http_header(result, "Retry-After");
+        seconds = value ? ngx_atoi(value->data, value->len) : NGX_ERROR;
+
+        if (seconds != NGX_ERROR) {
+            ngx_gateway_select_pace(&attempt->pick,
+                         ngx_min(seconds, NGX_GATEWAY_SELECT_PACE_MAX / 1000)
+                         * 1000);
+        }
+    }
+
+    if (how == GATEWAY_TRY_OK && attempt->scan.height) {
+        ngx_gateway_select_height(&attempt->pick, attempt->scan.height);
+    }
+
+    ngx_gateway_select_end(&attempt->pick, how, result->time);
+    attempt->begun_pick = 0;
+}
+
+
+void
+ngx_gateway_select_attempt_cancel(ngx_gateway_select_attempt_t *attempt)
+{
+    if (attempt->exchange) {
+        mesh_http_cancel(attempt->exchange);
+        attempt->exchange = NULL;
+        attempt->call->open--;
+
+        if (attempt->altruist) {
+            ngx_gateway_select_budget_altruist_told(attempt->call, 0);
+        }
+    }
+
+    if (attempt->begun_pick) {
+        ngx_gateway_select_end(&attempt->pick, GATEWAY_TRY_CENSORED,
+                               ngx_current_msec - attempt->begun);
+        attempt->begun_pick = 0;
+    }
+}

@@ -1,0 +1,206 @@
+
+/*
+ * The relay client: a caller's request (a call) and what is tried for it.
+ *
+ * A call reads its body, then tries nodes, one after another or, where one is
+ * late, beside it; the first answer that is no node's fault is the caller's.
+ * When no node has one, the altruist is asked, else the caller gets an error.
+ * All of it ends with the request: attempts under way are given up.
+ */
+
+
+#ifndef _NGX_GATEWAY_SELECT_CALL_H_INCLUDED_
+#define _NGX_GATEWAY_SELECT_CALL_H_INCLUDED_
+
+
+#include "gateway_call.h"
+#include "ngx_gateway_select_conf.h"
+#include "ngx_gateway_select_pick.h"
+
+
+#define NGX_GATEWAY_SELECT_ATTEMPTS    8   /* of a call, in all */
+#define NGX_GATEWAY_SELECT_ABREAST     3   /* of a call, at a time */
+
+/* relays beyond it are cut by servicers, and so refused */
+
+#define NGX_GATEWAY_SELECT_BODY_MAX    1048576
+
+
+typedef struct ngx_gateway_select_call_s     ngx_gateway_select_call_t;
+typedef struct ngx_gateway_select_attempt_s  ngx_gateway_select_attempt_t;
+
+
+typedef enum {
+    NGX_GATEWAY_SELECT_CALL_READING = 0,   /* the caller's body */
+    NGX_GATEWAY_SELECT_CALL_TRYING,        /* nodes */
+    NGX_GATEWAY_SELECT_CALL_FALLING,       /* back to the altruist */
+    NGX_GATEWAY_SELECT_CALL_ANSWERED
+} ngx_gateway_select_call_state_e;
+
+
+/* Why a call failed, in JSON by name; statuses and texts are in one table. */
+
+typedef enum {
+    NGX_GATEWAY_SELECT_CALL_BAD_CHAIN = 0,
+    NGX_GATEWAY_SELECT_CALL_METHOD,
+    NGX_GATEWAY_SELECT_CALL_TOO_LARGE,
+    NGX_GATEWAY_SELECT_CALL_WEBSOCKET,
+    NGX_GATEWAY_SELECT_CALL_NO_NODE,       /* the pick's reason says more */
+    NGX_GATEWAY_SELECT_CALL_FAILED,        /* so all that were tried */
+    NGX_GATEWAY_SELECT_CALL_SENT,          /* a write: maybe it was done */
+    NGX_GATEWAY_SELECT_CALL_TOO_LONG,      /* an answer */
+    NGX_GATEWAY_SELECT_CALL_DEADLINE,
+    NGX_GATEWAY_SELECT_CALL_MEMORY,
+    NGX_GATEWAY_SELECT_CALL_ERRORS
+} ngx_gateway_select_call_error_e;
+
+
+/* An answer that is held: in memory, then in a temporary file. */
+
+typedef struct {
+    ngx_pool_t                     *pool;
+    ngx_chain_t                    *chain;
+    ngx_chain_t                   **last;
+    ngx_temp_file_t                *file;
+    ngx_path_t                     *path;
+    size_t                          memory;    /* at most */
+    off_t                           limit;
+    off_t                           size;
+} ngx_gateway_select_hold_t;
+
+
+/* NGX_DECLINED: it is longer than the limit. */
+ngx_int_t ngx_gateway_select_hold_add(ngx_gateway_select_hold_t *hold,
+    u_char *p, size_t n, ngx_log_t *log);
+
+/* All of it, for output; the last buffer is not marked so. */
+ngx_chain_t *ngx_gateway_select_hold_chain(ngx_gateway_select_hold_t *hold);
+
+
+/*
+ * One try.  It is open while an exchange is under way, and keeps its answer
+ * until the request ends.
+ */
+
+struct ngx_gateway_select_attempt_s {
+    ngx_gateway_select_call_t      *call;
+    ngx_gateway_select_pick_t       pick;
+    ngx_pool_t                     *pool;
+    mesh_http_exchange_t           *exchange;
+    mesh_http_url_t                 url;       /* of a session's node */
+    ngx_str_t                       node;      /* as callers are told */
+    ngx_msec_t                      begun;
+    ngx_msec_t                      patience;
+    ngx_msec_t                      hedge;     /* its p95 */
+    gateway_scan_t                  scan;
+    gateway_fault_e                 fault;
+    ngx_gateway_select_hold_t       hold;
+    ngx_uint_t                      status;
+    ngx_str_t                       content_type;
+    ngx_str_t                       encoding;
+    void                           *relay;     /* of a session, signed */
+    unsigned                        begun_pick:1;
+    unsigned                        late:1;
+    unsigned                        altruist:1;
+    unsigned                        held:1;    /* a whole answer */
+    unsigned                        sent:1;    /* a byte may have arrived */
+    unsigned                        too_long:1;
+};
+
+
+struct ngx_gateway_select_call_s {
+    ngx_http_request_t             *request;
+    ngx_gateway_select_call_state_e state;
+    ngx_gateway_select_main_conf_t *gmcf;
+    ngx_gateway_select_loc_conf_t  *glcf;
+    ngx_gateway_select_chain_t     *chain;
+    ngx_gateway_select_chain_sh_t  *shared;
+    ngx_str_t                       name;      /* of the chain */
+    ngx_str_t                       path;      /* of the payload, raw */
+    ngx_str_t                       args;
+    ngx_str_t                       body;
+    ngx_array_t                     headers;   /* mesh_http_header_t */
+    gateway_dialect_e               dialect;
+    gateway_call_t                  asked;
+    ngx_gateway_select_tried_t      tried;
+    uint64_t                        client;
+    ngx_event_t                     timer;
+    ngx_msec_t                      begun;
+    ngx_msec_t                      deadline;
+    ngx_gateway_select_attempt_t   *attempts[NGX_GATEWAY_SELECT_ATTEMPTS + 1];
+    ngx_uint_t                      n;         /* attempts ever */
+    ngx_uint_t                      open;
+    ngx_gateway_select_attempt_t   *last;      /* that has an answer */
+    ngx_gateway_select_reason_e     reason;    /* of the last pick */
+    unsigned                        write:1;
+    unsigned                        sent:1;    /* a write has left */
+    unsigned                        back:1;    /* no node is as high */
+    unsigned                        agreed:1;  /* all have said the same */
+    unsigned                        hedged:1;
+};
+
+
+/* _call.c: steps of a call. */
+
+/* The first step, when all of the request is known. */
+void ngx_gateway_select_call_begin(ngx_gateway_select_call_t *call);
+
+/* An attempt has ended, its pick has been told; it may be answered by it. */
+void ngx_gateway_select_call_ended(ngx_gateway_select_attempt_t *attempt);
+
+/* All that is under way is given up; the timer is removed. */
+void ngx_gateway_select_call_cancel(ngx_gateway_select_call_t *call);
+
+
+/*
+ * _attempt.c.  NGX_DECLINED: there is no node, call->reason says why;
+ * NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_gateway_select_attempt(ngx_gateway_select_call_t *call);
+
+/* The same of the altruist. */
+ngx_int_t ngx_gateway_select_attempt_altruist(
+    ngx_gateway_select_call_t *call);
+
+/* Gives it up, for no fault of the node. */
+void ngx_gateway_select_attempt_cancel(ngx_gateway_select_attempt_t *attempt);
+
+
+/* _reply.c: what the caller gets; the request is finalized. */
+
+void ngx_gateway_select_reply_answer(ngx_gateway_select_call_t *call,
+    ngx_gateway_select_attempt_t *attempt);
+void ngx_gateway_select_reply_error(ngx_gateway_select_call_t *call,
+    ngx_gateway_select_call_error_e error);
+
+/* The same without a call: gives what the content handler returns. */
+ngx_int_t ngx_gateway_select_reply_refuse(ngx_http_request_t *r,
+    ngx_gateway_select_call_error_e error);
+
+/* An answer without a body to OPTIONS. */
+ngx_int_t ngx_gateway_select_reply_options(ngx_http_request_t *r);
+
+
+/* _budget.c: what calls may cost besides; per worker. */
+
+ngx_int_t ngx_gateway_select_budgets_init(ngx_cycle_t *cycle,
+    ngx_gateway_select_main_conf_t *gmcf);
+
+/* Each call adds to the budgets of its chain. */
+void ngx_gateway_select_budget_call(ngx_gateway_select_call_t *call);
+
+/* 1: it may be done, and has been paid for. */
+ngx_uint_t ngx_gateway_select_budget_retry(ngx_gateway_select_call_t *call);
+ngx_uint_t ngx_gateway_select_budget_hedge(ngx_gateway_select_call_t *call);
+
+/* May the altruist be asked?  Then how it went is to be told. */
+ngx_uint_t ngx_gateway_select_budget_altruist(
+    ngx_gateway_select_call_t *call);
+void ngx_gateway_select_budget_altruist_told(ngx_gateway_select_call_t *call,
+    ngx_uint_t good);
+
+
+extern ngx_gateway_select_endpoint_t  ngx_gateway_select_relay_endpoint;
+
+
+#endif /* _NGX_GATEWAY_SELECT_CALL_H_INCLUDED_ */

@@ -1,0 +1,410 @@
+
+/*
+ * What a caller gets: an answer that was held, or an error.
+ */
+
+
+#include "ngx_gateway_select_call.h"
+#include "ngx_gateway_select_client.h"
+
+
+static ngx_int_t ngx_gateway_select_reply_send(ngx_http_request_t *r,
+    ngx_chain_t *out, off_t size);
+static ngx_int_t ngx_gateway_select_reply_text(ngx_http_request_t *r,
+    ngx_gateway_select_call_error_e error);
+static ngx_str_t *ngx_gateway_select_reply_reason(
+    ngx_gateway_select_call_t *call, ngx_gateway_select_call_error_e error);
+static ngx_int_t ngx_gateway_select_reply_cors(ngx_http_request_t *r);
+static ngx_int_t ngx_gateway_select_reply_told(
+    ngx_gateway_select_call_t *call, ngx_gateway_select_attempt_t *attempt);
+static ngx_int_t ngx_gateway_select_reply_number(ngx_http_request_t *r,
+    const char *name, uint64_t n);
+static ngx_table_elt_t *ngx_gateway_select_reply_header(
+    ngx_http_request_t *r, const char *name);
+
+
+typedef struct {
+    ngx_uint_t   status;
+    ngx_str_t    reason;
+    ngx_str_t    message;
+} ngx_gateway_select_reply_error_t;
+
+
+/* in the order of ngx_gateway_select_call_error_e */
+
+static ngx_gateway_select_reply_error_t
+    ngx_gateway_select_reply_errors[NGX_GATEWAY_SELECT_CALL_ERRORS] =
+{
+    { NGX_HTTP_BAD_REQUEST, ngx_string("bad_chain"),
+      ngx_string("Incorrect chain id") },
+
+    { NGX_HTTP_NOT_ALLOWED, ngx_string("bad_method"),
+      ngx_string("method not allowed") },
+
+    { NGX_HTTP_REQUEST_ENTITY_TOO_LARGE, ngx_string("too_large"),
+      ngx_string("a relay of more than 1048576 bytes is not served by any "
+                 "node") },
+
+    { NGX_HTTP_NOT_IMPLEMENTED, ngx_string("no_websocket"),
+      ngx_string("WebSocket is not relayed") },
+
+    { NGX_HTTP_SERVICE_UNAVAILABLE, ngx_null_string,
+      ngx_string("no node can be found") },
+
+    { NGX_HTTP_BAD_GATEWAY, ngx_string("nodes_failed"),
+      ngx_string("no node has answered well") },
+
+    { NGX_HTTP_BAD_GATEWAY, ngx_string("not_repeated"),
+      ngx_string("a node failed after it was sent a write, which is not "
+                 "repeated") },
+
+    { NGX_HTTP_BAD_GATEWAY, ngx_string("answer_too_long"),
+      ngx_string("the answer is longer than the gateway passes") },
+
+    { NGX_HTTP_GATEWAY_TIME_OUT, ngx_string("deadline"),
+      ngx_string("no node has answered in time") },
+
+    { NGX_HTTP_INTERNAL_SERVER_ERROR, ngx_string("no_memory"),
+      ngx_string("no memory") }
+};
+
+
+static const struct {
+    const char  *name;
+    ngx_str_t    value;
+} ngx_gateway_select_reply_headers[] = {
+    { "Access-Control-Allow-Origin", ngx_string("*") },
+    { "Access-Control-Allow-Methods",
+      ngx_string("POST, GET, PUT, DELETE, OPTIONS") },
+    { "Access-Control-Allow-Headers",
+      ngx_string("Accept, Content-Type, Content-Length, Accept-Encoding, "
+                 "X-CSRF-Token, Authorization") }
+};
+
+
+void
+ngx_gateway_select_reply_answer(ngx_gateway_select_call_t *call,
+    ngx_gateway_select_attempt_t *attempt)
+{
+    ngx_int_t            rc;
+    ngx_chain_t         *out;
+    ngx_table_elt_t     *h;
+    ngx_http_request_t  *r;
+
+    r = call->request;
+
+    ngx_gateway_select_call_cancel(call);
+
+    if (attempt->scan.height && !attempt->altruist) {
+        ngx_gateway_select_client_told(call->shared, call->client,
+                                       attempt->scan.height, call->back);
+    }
+
+    out = ngx_gateway_select_hold_chain(&attempt->hold);
+
+    if ((out == NULL && attempt->hold.size)
+        || ngx_gateway_select_reply_told(call, attempt) != NGX_OK)
+    {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    r->headers_out.status = attempt->status;
+    r->headers_out.content_type = attempt->content_type;
+    r->headers_out.content_type_len = attempt->content_type.len;
+
+    if (attempt->encoding.len) {
+        h = ngx_gateway_select_reply_header(r, "Content-Encoding");
+
+        if (h == NULL) {
+            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+            return;
+        }
+
+        h->value = attempt->encoding;
+        r->headers_out.content_encoding = h;
+    }
+
+    rc = ngx_gateway_select_reply_send(r, out, attempt->hold.size);
+
+    ngx_http_finalize_request(r, rc);
+}
+
+
+void
+ngx_gateway_select_reply_error(ngx_gateway_select_call_t *call,
+    ngx_gateway_select_call_error_e error)
+{
+    ngx_uint_t                         level;
+    ngx_http_request_t                *r;
+    ngx_gateway_select_reply_error_t  *e;
+
+    r = call->request;
+    e = &ngx_gateway_select_reply_errors[error];
+
+    level = (e->status >= NGX_HTTP_INTERNAL_SERVER_ERROR) ? NGX_LOG_WARN
+                                                          : NGX_LOG_INFO;
+
+    ngx_gateway_select_call_cancel(call);
+
+    ngx_log_error(level, r->connection->log, 0,
+                  "call of chain \"%V\" failed after %ui attempts: %V",
+                  &call->name, call->n,
+                  ngx_gateway_select_reply_reason(call, error));
+
+    ngx_http_finalize_request(r, ngx_gateway_select_reply_text(r, error));
+}
+
+
+ngx_int_t
+ngx_gateway_select_reply_refuse(ngx_http_request_t *r,
+    ngx_gateway_select_call_error_e error)
+{
+    ngx_int_t         rc;
+    ngx_table_elt_t  *h;
+
+    rc = ngx_http_discard_request_body(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (error == NGX_GATEWAY_SELECT_CALL_METHOD) {
+        h = ngx_gateway_select_reply_header(r, "Allow");
+
+        if (h == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        h->value = ngx_gateway_select_reply_headers[1].value;
+    }
+
+    return ngx_gateway_select_reply_text(r, error);
+}
+
+
+ngx_int_t
+ngx_gateway_select_reply_options(ngx_http_request_t *r)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_discard_request_body(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    r->headers_out.status = NGX_HTTP_OK;
+
+    return ngx_gateway_select_reply_send(r, NULL, 0);
+}
+
+
+static ngx_int_t
+ngx_gateway_select_reply_text(ngx_http_request_t *r,
+    ngx_gateway_select_call_error_e error)
+{
+    size_t                             len;
+    ngx_buf_t                         *b;
+    ngx_str_t                         *reason;
+    ngx_chain_t                        out;
+    ngx_gateway_select_call_t         *call;
+    ngx_gateway_select_reply_error_t  *e;
+
+    e = &ngx_gateway_select_reply_errors[error];
+    call = ngx_http_get_module_ctx(r, ngx_gateway_select_module);
+    reason = ngx_gateway_select_reply_reason(call, error);
+
+    len = sizeof("{\"message\":\"\",\"status\":,\"error\":{\"reason\":\"\","
+                 "\"attempts\":}}\n")
+          + e->message.len + reason->len + 2 * NGX_INT_T_LEN;
+
+    b = ngx_create_temp_buf(r->pool, len);
+    if (b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    b->last = ngx_sprintf(b->last, "{\"message\":\"%V\",\"status\":%ui,"
+                          "\"error\":{\"reason\":\"%V\",\"attempts\":%ui}}\n",
+                          &e->message, e->status, reason, call ? call->n : 0);
+
+    if (call && ngx_gateway_select_reply_told(call, NULL) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    r->headers_out.status = e->status;
+
+    ngx_str_set(&r->headers_out.content_type, "application/json");
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_gateway_select_reply_send(r, &out, b->last - b->pos);
+}
+
+
+static ngx_str_t *
+ngx_gateway_select_reply_reason(ngx_gateway_select_call_t *call,
+    ngx_gateway_select_call_error_e error)
+{
+    return (error == NGX_GATEWAY_SELECT_CALL_NO_NODE)
+           ? &ngx_gateway_select_reasons[call->reason]
+           : &ngx_gateway_select_reply_errors[error].reason;
+}
+
+
+static ngx_int_t
+ngx_gateway_select_reply_send(ngx_http_request_t *r, ngx_chain_t *out,
+    off_t size)
+{
+    ngx_int_t     rc;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl, empty;
+
+    if (ngx_gateway_select_reply_cors(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    r->headers_out.content_length_n = size;
+    r->headers_out.content_type_lowcase = NULL;
+
+    if (size == 0) {
+        r->header_only = (r->method == NGX_HTTP_OPTIONS);
+    }
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    if (out == NULL) {
+        b = ngx_calloc_buf(r->pool);
+        if (b == NULL) {
+            return NGX_ERROR;
+        }
+
+        empty.buf = b;
+        empty.next = NULL;
+        out = &empty;
+    }
+
+    for (cl = out; cl->next; cl = cl->next) { /* void */ }
+
+    cl->buf->last_buf = (r == r->main);
+    cl->buf->last_in_chain = 1;
+
+    return ngx_http_output_filter(r, out);
+}
+
+
+static ngx_int_t
+ngx_gateway_select_reply_cors(ngx_http_request_t *r)
+{
+    ngx_uint_t        i, n;
+    ngx_table_elt_t  *h;
+
+    n = sizeof(ngx_gateway_select_reply_headers)
+        / sizeof(ngx_gateway_select_reply_headers[0]);
+
+    for (i = 0; i < n; i++) {
+        h = ngx_gateway_select_reply_header(r,
+                                  ngx_gateway_select_reply_headers[i].name);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        h->value = ngx_gateway_select_reply_headers[i].value;
+    }
+
+    return NGX_OK;
+}
+
+
+/* Who answered, of which session, and how many were asked. */
+
+static ngx_int_t
+ngx_gateway_select_reply_told(ngx_gateway_select_call_t *call,
+    ngx_gateway_select_attempt_t *attempt)
+{
+    uint64_t             height;
+    ngx_table_elt_t     *h;
+    ngx_http_request_t  *r;
+
+    r = call->request;
+
+    if (!call->glcf->headers) {
+        return NGX_OK;
+    }
+
+    if (attempt) {
+        h = ngx_gateway_select_reply_header(r, "Gateway-Node");
+
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        h->value = attempt->node;
+
+        if (!attempt->altruist
+            && attempt->pick.session != NGX_GATEWAY_SELECT_NO_SESSION)
+        {
+            height = call->shared->sessions[attempt->pick.session].height;
+
+            if (ngx_gateway_select_reply_number(r, "Gateway-Session", height)
+                != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+        }
+    }
+
+    return ngx_gateway_select_reply_number(r, "Gateway-Attempts", call->n);
+}
+
+
+static ngx_int_t
+ngx_gateway_select_reply_number(ngx_http_request_t *r, const char *name,
+    uint64_t n)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_gateway_select_reply_header(r, name);
+
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    h->value.data = ngx_pnalloc(r->pool, NGX_INT64_LEN);
+
+    if (h->value.data == NULL) {
+        h->hash = 0;
+        return NGX_ERROR;
+    }
+
+    h->value.len = ngx_sprintf(h->value.data, "%uL", n) - h->value.data;
+
+    return NGX_OK;
+}
+
+
+static ngx_table_elt_t *
+ngx_gateway_select_reply_header(ngx_http_request_t *r, const char *name)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+
+    if (h == NULL) {
+        return NULL;
+    }
+
+    h->hash = 1;
+    mesh_table_elt_last(h);
+    h->key.data = (u_char *) name;
+    h->key.len = ngx_strlen(name);
+    ngx_str_null(&h->value);
+
+    return h;
+}

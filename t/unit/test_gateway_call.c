@@ -1,0 +1,243 @@
+
+/*
+ * What calls are: writes and their like, ids, abilities; and whose an answer
+ * is.
+ */
+
+
+#include "gateway_call.h"
+
+#include <stdio.h>
+#include <string.h>
+
+
+typedef struct {
+    gateway_dialect_e   dialect;
+    const char         *method;
+    const char         *path;
+    const char         *body;
+    unsigned            rpc;
+    unsigned            traits;
+} test_call_t;
+
+
+typedef struct {
+    const char         *request;
+    const char         *answer;
+    unsigned            stranger;
+} test_answer_t;
+
+
+static void test(unsigned ok, const char *name, const char *text);
+static pocket_str_t test_str(const char *s);
+static void test_read(gateway_call_t *call, gateway_dialect_e dialect,
+    const char *method, const char *path, const char *body);
+static void test_calls(void);
+static void test_writes(void);
+static void test_abilities(void);
+static void test_answers(void);
+
+
+static unsigned  passed, failed;
+
+
+#define EVM     GATEWAY_DIALECT_EVM
+#define SOLANA  GATEWAY_DIALECT_SOLANA
+#define COSMOS  GATEWAY_DIALECT_COSMOS
+#define POCKET  GATEWAY_DIALECT_POCKET
+
+#define RPC(method)  "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" method "\"}"
+
+
+static const test_call_t  test_call_table[] = {
+    { EVM, "POST", "", RPC("eth_call"), 1, GATEWAY_CALL_STATE },
+    { EVM, "POST", "", RPC("eth_blockNumber"), 1, 0 },
+    { EVM, "POST", "", RPC("eth_sendRawTransaction"), 1, GATEWAY_CALL_WRITE },
+    { EVM, "POST", "", RPC("eth_sendUserOperation"), 1, GATEWAY_CALL_WRITE },
+    { EVM, "POST", "", RPC("\\u0065th_call"), 1, GATEWAY_CALL_WRITE },
+    { EVM, "POST", "", RPC("trace_block"), 1, GATEWAY_CALL_TRACE },
+    { EVM, "POST", "", RPC("eth_newBlockFilter"), 1, GATEWAY_CALL_STICKY },
+    { EVM, "POST", "", "[" RPC("eth_call") "," RPC("eth_getLogs") "]", 1,
+      GATEWAY_CALL_STATE|GATEWAY_CALL_LOGS },
+    { EVM, "POST", "", "[" RPC("eth_call") ","
+      RPC("eth_sendRawTransaction") "]", 1,
+      GATEWAY_CALL_STATE|GATEWAY_CALL_WRITE },
+    { EVM, "POST", "", "{\"params\":[{\"method\":\"x\"}],\"method\":"
+      "\"eth_sendRawTransaction\"}", 1, GATEWAY_CALL_WRITE },
+    { EVM, "POST", "", "{\"a\":{\"method\":\"eth_call\"}}", 0,
+      GATEWAY_CALL_WRITE },
+    { EVM, "POST", "", "not JSON", 0, GATEWAY_CALL_WRITE },
+    { EVM, "POST", "", RPC("eth_call") "x", 0, GATEWAY_CALL_WRITE },
+    { EVM, "POST", "", "", 0, GATEWAY_CALL_WRITE },
+    { EVM, "GET", "/x", "", 0, 0 },
+    { EVM, "PUT", "/x", "", 0, GATEWAY_CALL_WRITE },
+    { EVM, "DELETE", "/x", "", 0, GATEWAY_CALL_WRITE },
+    { SOLANA, "POST", "", RPC("sendTransaction"), 1, GATEWAY_CALL_WRITE },
+    { SOLANA, "POST", "", RPC("getSlot"), 1, 0 },
+    { COSMOS, "POST", "", RPC("broadcast_tx_sync"), 1, GATEWAY_CALL_WRITE },
+    { COSMOS, "POST", "/cosmos/tx/v1beta1/txs", "{}", 0, GATEWAY_CALL_WRITE },
+    { COSMOS, "POST", "/cosmos/tx/v1beta1/simulate", "{}", 0, 0 },
+    { POCKET, "POST", "/v1/query/height", "", 0, 0 },
+    { POCKET, "POST", "/v1/client/rawtx", "{}", 0, GATEWAY_CALL_WRITE }
+};
+
+
+static const test_answer_t  test_answer_table[] = {
+    { "{\"id\":1,\"method\":\"m\"}", "{\"id\":1,\"result\":1}", 0 },
+    { "{\"id\":1,\"method\":\"m\"}", "{\"result\":{\"id\":7},\"id\":1}", 0 },
+    { "{\"id\":1,\"method\":\"m\"}", "{\"id\":2,\"result\":1}", 1 },
+    { "{\"id\":1,\"method\":\"m\"}", "{\"result\":1,\"id\":2}", 1 },
+    { "{\"id\":1,\"method\":\"m\"}", "{\"id\":\"1\",\"result\":1}", 1 },
+    { "{\"id\":1,\"method\":\"m\"}", "{\"id\":null,\"error\":{}}", 0 },
+    { "{\"id\":1,\"method\":\"m\"}", "{\"error\":{\"code\":1},\"id\":2}", 1 },
+    { "{\"method\":\"m\"}", "{\"id\":2,\"result\":1}", 0 },
+    { "[{\"id\":1,\"method\":\"m\"},{\"id\":2,\"method\":\"m\"}]",
+      "[{\"id\":2,\"result\":1},{\"id\":1,\"result\":1}]", 0 },
+    { "[{\"id\":1,\"method\":\"m\"},{\"id\":2,\"method\":\"m\"}]",
+      "[{\"id\":2,\"result\":1},{\"id\":2,\"result\":1}]", 1 },
+    { "[{\"id\":1,\"method\":\"m\"},{\"id\":2,\"method\":\"m\"}]",
+      "[{\"id\":2,\"result\":1}]", 1 }
+};
+
+
+int
+main(void)
+{
+    test_calls();
+    test_writes();
+    test_abilities();
+    test_answers();
+
+    printf("%u passed, %u failed\n", passed, failed);
+
+    return failed ? 1 : 0;
+}
+
+
+static void
+test(unsigned ok, const char *name, const char *text)
+{
+    if (ok) {
+        passed++;
+        return;
+    }
+
+    failed++;
+    fprintf(stderr, "not ok: %s: %s\n", name, text);
+}
+
+
+static pocket_str_t
+test_str(const char *s)
+{
+    pocket_str_t  str;
+
+    str.data = (unsigned char *) s;
+    str.len = strlen(s);
+
+    return str;
+}
+
+
+static void
+test_read(gateway_call_t *call, gateway_dialect_e dialect, const char *method,
+    const char *path, const char *body)
+{
+    pocket_str_t  m, p, b;
+
+    m = test_str(method);
+    p = test_str(path);
+    b = test_str(body);
+
+    gateway_call_read(call, dialect, &m, &p, &b, NULL, 0);
+}
+
+
+static void
+test_calls(void)
+{
+    size_t              i;
+    gateway_call_t      call;
+    const test_call_t  *t;
+
+    for (i = 0; i < sizeof(test_call_table) / sizeof(test_call_t); i++) {
+        t = &test_call_table[i];
+
+        test_read(&call, t->dialect, t->method, t->path, t->body);
+
+        test(call.rpc == t->rpc, "rpc", t->body);
+        test(call.traits == t->traits, "traits", t->body);
+    }
+}
+
+
+static void
+test_writes(void)
+{
+    pocket_str_t    method, path, body, writes[1];
+    gateway_call_t  call;
+
+    method = test_str("POST");
+    path = test_str("");
+    writes[0] = test_str("my_write");
+
+    body = test_str(RPC("my_write"));
+    gateway_call_read(&call, EVM, &method, &path, &body, writes, 1);
+    test(call.traits == GATEWAY_CALL_WRITE, "writes", "the one named");
+
+    body = test_str(RPC("eth_sendRawTransaction"));
+    gateway_call_read(&call, EVM, &method, &path, &body, writes, 1);
+    test(call.traits == 0, "writes", "instead of the known ones");
+}
+
+
+static void
+test_abilities(void)
+{
+    gateway_call_t  call;
+
+    test_read(&call, EVM, "POST", "", "{\"method\":\"eth_getBalance\","
+              "\"params\":[\"0x00000000000000000000000000000000000000a0\","
+              "\"0x64\"]}");
+    test(call.block == 100, "block", "named");
+    test(gateway_call_ability(&call, 1000) == GATEWAY_ABILITY_ARCHIVE,
+         "ability", "archive");
+    test(gateway_call_ability(&call, 150) == GATEWAY_ABILITIES, "ability",
+         "recent");
+    test(gateway_call_ability(&call, 0) == GATEWAY_ABILITIES, "ability",
+         "height not known");
+
+    test_read(&call, EVM, "POST", "", "{\"method\":\"eth_call\","
+              "\"params\":[{\"to\":\"0x1\"},\"latest\"]}");
+    test(gateway_call_ability(&call, 1000) == GATEWAY_ABILITIES, "ability",
+         "latest");
+
+    test_read(&call, EVM, "POST", "", RPC("debug_traceCall"));
+    test(gateway_call_ability(&call, 1000) == GATEWAY_ABILITY_TRACE,
+         "ability", "trace");
+}
+
+
+static void
+test_answers(void)
+{
+    size_t                i;
+    gateway_call_t        call;
+    gateway_scan_t        scan;
+    const test_answer_t  *t;
+
+    for (i = 0; i < sizeof(test_answer_table) / sizeof(test_answer_t); i++) {
+        t = &test_answer_table[i];
+
+        test_read(&call, EVM, "POST", "", t->request);
+
+        gateway_scan_answer(&scan, EVM, call.want);
+        scan.identify = (call.nids != 0);
+
+        (void) gateway_scan(&scan, (const unsigned char *) t->answer,
+                            strlen(t->answer));
+
+        test(gateway_call_stranger(&call, &scan) == t->stranger, "answer",
+             t->answer);
+    }
+}
