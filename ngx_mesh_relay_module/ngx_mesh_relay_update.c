@@ -13,13 +13,18 @@
 
 #define NGX_MESH_RELAY_UPDATE_SUFFIX  ".new"
 
+/* of the name of the temporary file: process, connection, suffix */
+#define NGX_MESH_RELAY_UPDATE_TAIL                                            \
+    (sizeof(NGX_MESH_RELAY_UPDATE_SUFFIX) + 2 + NGX_INT64_LEN                 \
+     + NGX_ATOMIC_T_LEN)
+
 
 /* what the thread works on; of the request's pool, which it holds */
 
 typedef struct {
     ngx_http_request_t   *request;
     u_char               *file;
-    u_char               *temp;
+    u_char                tail[NGX_MESH_RELAY_UPDATE_TAIL];
     ngx_str_t             text;       /* as it came: goes to the file */
     ngx_str_t             before;     /* the set in force until now */
     ngx_err_t             err;
@@ -30,6 +35,8 @@ typedef struct {
 static ngx_int_t ngx_mesh_relay_update_start(ngx_http_request_t *r,
     ngx_str_t *text, ngx_str_t *before);
 static void ngx_mesh_relay_update_write(void *data, ngx_log_t *log);
+static void ngx_mesh_relay_update_replace(ngx_mesh_relay_update_t *up,
+    char *file, char *temp);
 static void ngx_mesh_relay_update_written(ngx_event_t *ev);
 static ngx_int_t ngx_mesh_relay_update_failed(ngx_mesh_relay_update_t *up);
 static ngx_int_t ngx_mesh_relay_update_answer(ngx_http_request_t *r);
@@ -92,15 +99,8 @@ ngx_mesh_relay_update_start(ngx_http_request_t *r, ngx_str_t *text,
 
     /* two updates at once must not write to one file */
 
-    up->temp = ngx_pnalloc(r->pool, mcf->chains_file.len
-                                    + sizeof(NGX_MESH_RELAY_UPDATE_SUFFIX)
-                                    + 2 + NGX_INT64_LEN + NGX_ATOMIC_T_LEN);
-    if (up->temp == NULL) {
-        return NGX_ERROR;
-    }
-
-    (void) ngx_sprintf(up->temp, "%V.%P.%uA" NGX_MESH_RELAY_UPDATE_SUFFIX "%Z",
-                       &mcf->chains_file, ngx_pid, r->connection->number);
+    (void) ngx_sprintf(up->tail, ".%P.%uA" NGX_MESH_RELAY_UPDATE_SUFFIX "%Z",
+                       ngx_pid, r->connection->number);
 
     task->handler = ngx_mesh_relay_update_write;
     task->event.handler = ngx_mesh_relay_update_written;
@@ -124,22 +124,58 @@ ngx_mesh_relay_update_write(void *data, ngx_log_t *log)
 {
     ngx_mesh_relay_update_t *up = data;
 
+    char    *file, *temp;
+    size_t   len;
+
+    up->failed = NULL;
+
+    /* a link stays one: what it leads to is replaced */
+
+    file = realpath((char *) up->file, NULL);
+
+    if (file == NULL) {
+        up->failed = "realpath()";
+        up->err = ngx_errno;
+        return;
+    }
+
+    len = ngx_strlen(file);
+    temp = malloc(len + NGX_MESH_RELAY_UPDATE_TAIL);
+
+    if (temp == NULL) {
+        up->failed = "malloc()";
+        up->err = ngx_errno;
+        free(file);
+        return;
+    }
+
+    ngx_memcpy(temp, file, len);
+    ngx_memcpy(temp + len, up->tail, NGX_MESH_RELAY_UPDATE_TAIL);
+
+    ngx_mesh_relay_update_replace(up, file, temp);
+
+    free(temp);
+    free(file);
+}
+
+
+static void
+ngx_mesh_relay_update_replace(ngx_mesh_relay_update_t *up, char *file,
+    char *temp)
+{
     u_char       *p;
     size_t        left;
     ssize_t       n;
     ngx_fd_t      fd;
     struct stat   st;
 
-    up->failed = NULL;
-
-    if (stat((char *) up->file, &st) == -1) {
+    if (stat(file, &st) == -1) {
         up->failed = "stat()";
         up->err = ngx_errno;
         return;
     }
 
-    fd = open((char *) up->temp, O_WRONLY|O_CREAT|O_TRUNC|O_NOFOLLOW,
-              S_IRUSR|S_IWUSR);
+    fd = open(temp, O_WRONLY|O_CREAT|O_TRUNC|O_NOFOLLOW, S_IRUSR|S_IWUSR);
 
     if (fd == -1) {
         up->failed = "open()";
@@ -170,15 +206,13 @@ ngx_mesh_relay_update_write(void *data, ngx_log_t *log)
 
     (void) close(fd);
 
-    if (up->failed == NULL
-        && rename((char *) up->temp, (char *) up->file) == -1)
-    {
+    if (up->failed == NULL && rename(temp, file) == -1) {
         up->failed = "rename()";
         up->err = ngx_errno;
     }
 
     if (up->failed) {
-        (void) unlink((char *) up->temp);
+        (void) unlink(temp);
     }
 }
 

@@ -145,6 +145,22 @@ is((update(text('0042')))[0], 200, 'an update');
     is(all('0042'), '26 x 24', 'and not what was in force before');
 }
 
+# a link stays one: what it leads to is replaced
+
+{
+    my $target = "$edge->{dir}/chains-of-all.json";
+    rename $file, $target or die "$target: $!";
+    symlink 'chains-of-all.json', $file or die "$file: $!";
+    is((update(text('0044')))[0], 200, 'an update of a link');
+    ok(-l $file, 'it is still one');
+    ok(!-l $target, 'to a file');
+    is(content(), text('0044'), 'that has it');
+    is_deeply([glob "$edge->{dir}/*.new"], [], 'nothing else is left');
+    unlink $target;
+    is((update(text('0045')))[0], 500, 'a link to nothing');
+    is(all('0044'), '200 x 24', 'changes nothing');
+}
+
 is(scalar $edge->alarms, 0, 'no alarm') or diag $edge->alarms;
 $edge->quit;
 
