@@ -33,21 +33,33 @@ typedef struct {
     ngx_str_t              name;
     ngx_uint_t             method;
     const char            *allow;
-    ngx_int_t            (*handler)(ngx_http_request_t *r);
+    ngx_uint_t             body;       /* read; discarded otherwise */
+    ngx_int_t            (*handler)(ngx_http_request_t *r,
+                                    ngx_mesh_relay_main_conf_t *mcf);
 } ngx_mesh_relay_endpoint_t;
 
 
-static ngx_int_t ngx_mesh_relay_private_auth(ngx_http_request_t *r);
+static ngx_mesh_relay_endpoint_t *ngx_mesh_relay_private_endpoint(
+    ngx_str_t *uri);
+static ngx_int_t ngx_mesh_relay_private_auth(ngx_http_request_t *r,
+    ngx_mesh_relay_main_conf_t *mcf);
 static ngx_int_t ngx_mesh_relay_private_refuse(ngx_http_request_t *r);
-static ngx_int_t ngx_mesh_relay_private_missing(ngx_http_request_t *r);
-static ngx_int_t ngx_mesh_relay_private_health(ngx_http_request_t *r);
-static ngx_int_t ngx_mesh_relay_private_chains(ngx_http_request_t *r);
-static ngx_int_t ngx_mesh_relay_private_servicers(ngx_http_request_t *r);
-static ngx_int_t ngx_mesh_relay_private_update(ngx_http_request_t *r);
-static ngx_int_t ngx_mesh_relay_private_ledger(ngx_http_request_t *r);
+static ngx_int_t ngx_mesh_relay_private_missing(ngx_http_request_t *r,
+    ngx_mesh_relay_main_conf_t *mcf);
+static ngx_int_t ngx_mesh_relay_private_health(ngx_http_request_t *r,
+    ngx_mesh_relay_main_conf_t *mcf);
+static ngx_int_t ngx_mesh_relay_private_chains(ngx_http_request_t *r,
+    ngx_mesh_relay_main_conf_t *mcf);
+static ngx_int_t ngx_mesh_relay_private_servicers(ngx_http_request_t *r,
+    ngx_mesh_relay_main_conf_t *mcf);
+static ngx_int_t ngx_mesh_relay_private_update(ngx_http_request_t *r,
+    ngx_mesh_relay_main_conf_t *mcf);
+static ngx_int_t ngx_mesh_relay_private_ledger(ngx_http_request_t *r,
+    ngx_mesh_relay_main_conf_t *mcf);
 static void ngx_mesh_relay_private_ledger_done(void *data, ngx_chain_t *json,
     off_t length);
-static ngx_int_t ngx_mesh_relay_private_stop(ngx_http_request_t *r);
+static ngx_int_t ngx_mesh_relay_private_stop(ngx_http_request_t *r,
+    ngx_mesh_relay_main_conf_t *mcf);
 static void ngx_mesh_relay_private_flush(ngx_event_t *ev);
 static void ngx_mesh_relay_private_queued(void *data, ngx_int_t queued);
 static ngx_mesh_relay_private_ctx_t *ngx_mesh_relay_private_suspend(
@@ -57,33 +69,65 @@ static void ngx_mesh_relay_private_cleanup(void *data);
 
 static ngx_mesh_relay_endpoint_t  ngx_mesh_relay_endpoints[] = {
 
-    { ngx_string("health"), NGX_HTTP_GET, NGX_MESH_RELAY_ALLOW_GET,
+    { ngx_string("health"), NGX_HTTP_GET, NGX_MESH_RELAY_ALLOW_GET, 0,
       ngx_mesh_relay_private_health },
 
-    { ngx_string("ledger"), NGX_HTTP_GET, NGX_MESH_RELAY_ALLOW_GET,
+    { ngx_string("ledger"), NGX_HTTP_GET, NGX_MESH_RELAY_ALLOW_GET, 0,
       ngx_mesh_relay_private_ledger },
 
-    { ngx_string("chains"), NGX_HTTP_POST, NGX_MESH_RELAY_ALLOW_POST,
+    { ngx_string("chains"), NGX_HTTP_POST, NGX_MESH_RELAY_ALLOW_POST, 0,
       ngx_mesh_relay_private_chains },
 
-    { ngx_string("servicers"), NGX_HTTP_POST, NGX_MESH_RELAY_ALLOW_POST,
+    { ngx_string("servicers"), NGX_HTTP_POST, NGX_MESH_RELAY_ALLOW_POST, 0,
       ngx_mesh_relay_private_servicers },
 
-    { ngx_string("updatechains"), NGX_HTTP_POST, NGX_MESH_RELAY_ALLOW_POST,
+    { ngx_string("updatechains"), NGX_HTTP_POST, NGX_MESH_RELAY_ALLOW_POST, 1,
       ngx_mesh_relay_private_update },
 
-    { ngx_string("stop"), NGX_HTTP_POST, NGX_MESH_RELAY_ALLOW_POST,
+    { ngx_string("stop"), NGX_HTTP_POST, NGX_MESH_RELAY_ALLOW_POST, 0,
       ngx_mesh_relay_private_stop },
 
-    { ngx_null_string, 0, NULL, ngx_mesh_relay_private_missing }
+    { ngx_null_string, 0, NULL, 0, ngx_mesh_relay_private_missing }
 };
 
 
 ngx_int_t
 ngx_mesh_relay_private_handler(ngx_http_request_t *r)
 {
+    ngx_int_t                    rc;
+    ngx_uint_t                   allowed;
+    ngx_mesh_relay_endpoint_t   *ep;
+    ngx_mesh_relay_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_mesh_relay_module);
+    ep = ngx_mesh_relay_private_endpoint(&r->uri);
+
+    if (ep->name.len) {
+        rc = ngx_mesh_relay_method(r, ep->method, ep->allow);
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
+    }
+
+    allowed = (ngx_mesh_relay_private_auth(r, mcf) == NGX_OK);
+
+    if (!allowed || !ep->body) {
+        rc = ngx_http_discard_request_body(r);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return allowed ? ep->handler(r, mcf) : ngx_mesh_relay_private_refuse(r);
+}
+
+
+/* the last one, without a name, when it is none of them */
+
+static ngx_mesh_relay_endpoint_t *
+ngx_mesh_relay_private_endpoint(ngx_str_t *uri)
+{
     size_t                      prefix;
-    ngx_int_t                   rc;
     ngx_str_t                   name;
     ngx_mesh_relay_endpoint_t  *ep;
 
@@ -91,12 +135,11 @@ ngx_mesh_relay_private_handler(ngx_http_request_t *r)
 
     ngx_str_null(&name);
 
-    if (r->uri.len > prefix
-        && ngx_strncmp(r->uri.data, NGX_MESH_RELAY_PRIVATE_PREFIX, prefix)
-           == 0)
+    if (uri->len > prefix
+        && ngx_strncmp(uri->data, NGX_MESH_RELAY_PRIVATE_PREFIX, prefix) == 0)
     {
-        name.data = r->uri.data + prefix;
-        name.len = r->uri.len - prefix;
+        name.data = uri->data + prefix;
+        name.len = uri->len - prefix;
     }
 
     for (ep = ngx_mesh_relay_endpoints; ep->name.len; ep++) {
@@ -107,28 +150,15 @@ ngx_mesh_relay_private_handler(ngx_http_request_t *r)
         }
     }
 
-    if (ep->name.len) {
-        rc = ngx_mesh_relay_method(r, ep->method, ep->allow);
-        if (rc != NGX_DECLINED) {
-            return rc;
-        }
-    }
-
-    if (ngx_mesh_relay_private_auth(r) != NGX_OK) {
-        return ngx_mesh_relay_private_refuse(r);
-    }
-
-    return ep->handler(r);
+    return ep;
 }
 
 
 static ngx_int_t
-ngx_mesh_relay_private_auth(ngx_http_request_t *r)
+ngx_mesh_relay_private_auth(ngx_http_request_t *r,
+    ngx_mesh_relay_main_conf_t *mcf)
 {
-    ngx_table_elt_t             *h;
-    ngx_mesh_relay_main_conf_t  *mcf;
-
-    mcf = ngx_http_get_module_main_conf(r, ngx_mesh_relay_module);
+    ngx_table_elt_t  *h;
 
     h = r->headers_in.authorization;
 
@@ -148,15 +178,9 @@ ngx_mesh_relay_private_auth(ngx_http_request_t *r)
 static ngx_int_t
 ngx_mesh_relay_private_refuse(ngx_http_request_t *r)
 {
-    ngx_int_t  rc;
     ngx_str_t  message, given;
 
     static u_char  text[] = "wrong Authorization: ";
-
-    rc = ngx_http_discard_request_body(r);
-    if (rc != NGX_OK) {
-        return rc;
-    }
 
     ngx_str_null(&given);
 
@@ -177,16 +201,10 @@ ngx_mesh_relay_private_refuse(ngx_http_request_t *r)
 
 
 static ngx_int_t
-ngx_mesh_relay_private_missing(ngx_http_request_t *r)
+ngx_mesh_relay_private_missing(ngx_http_request_t *r,
+    ngx_mesh_relay_main_conf_t *mcf)
 {
-    ngx_int_t  rc;
-
     static ngx_str_t  text = ngx_string("404 page not found\n");
-
-    rc = ngx_http_discard_request_body(r);
-    if (rc != NGX_OK) {
-        return rc;
-    }
 
     if (ngx_mesh_relay_header(r, "X-Content-Type-Options", "nosniff")
         != NGX_OK)
@@ -200,19 +218,11 @@ ngx_mesh_relay_private_missing(ngx_http_request_t *r)
 
 
 static ngx_int_t
-ngx_mesh_relay_private_health(ngx_http_request_t *r)
+ngx_mesh_relay_private_health(ngx_http_request_t *r,
+    ngx_mesh_relay_main_conf_t *mcf)
 {
-    u_char                      *p;
-    ngx_int_t                    rc;
-    ngx_str_t                    text;
-    ngx_mesh_relay_main_conf_t  *mcf;
-
-    rc = ngx_http_discard_request_body(r);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    mcf = ngx_http_get_module_main_conf(r, ngx_mesh_relay_module);
+    u_char     *p;
+    ngx_str_t   text;
 
     p = ngx_pnalloc(r->pool, sizeof("{\"full_nodes\":,\"servicers\":,"
                                     "\"version\":\"" NGX_MESH_RELAY_VERSION
@@ -235,18 +245,10 @@ ngx_mesh_relay_private_health(ngx_http_request_t *r)
 
 
 static ngx_int_t
-ngx_mesh_relay_private_chains(ngx_http_request_t *r)
+ngx_mesh_relay_private_chains(ngx_http_request_t *r,
+    ngx_mesh_relay_main_conf_t *mcf)
 {
-    ngx_int_t                    rc;
-    ngx_str_t                    text;
-    ngx_mesh_relay_main_conf_t  *mcf;
-
-    rc = ngx_http_discard_request_body(r);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    mcf = ngx_http_get_module_main_conf(r, ngx_mesh_relay_module);
+    ngx_str_t  text;
 
     if (ngx_mesh_relay_chains_text(mcf, r->pool, &text) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -258,21 +260,14 @@ ngx_mesh_relay_private_chains(ngx_http_request_t *r)
 
 
 static ngx_int_t
-ngx_mesh_relay_private_servicers(ngx_http_request_t *r)
+ngx_mesh_relay_private_servicers(ngx_http_request_t *r,
+    ngx_mesh_relay_main_conf_t *mcf)
 {
-    u_char                      *p;
-    ngx_int_t                    rc;
-    ngx_str_t                    text;
-    ngx_uint_t                   i;
-    ngx_mesh_relay_servicer_t   *servicer;
-    ngx_mesh_relay_main_conf_t  *mcf;
+    u_char                     *p;
+    ngx_str_t                   text;
+    ngx_uint_t                  i;
+    ngx_mesh_relay_servicer_t  *servicer;
 
-    rc = ngx_http_discard_request_body(r);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    mcf = ngx_http_get_module_main_conf(r, ngx_mesh_relay_module);
     servicer = mcf->servicers.elts;
 
     p = ngx_pnalloc(r->pool, sizeof("[]")
@@ -306,7 +301,8 @@ ngx_mesh_relay_private_servicers(ngx_http_request_t *r)
 
 
 static ngx_int_t
-ngx_mesh_relay_private_update(ngx_http_request_t *r)
+ngx_mesh_relay_private_update(ngx_http_request_t *r,
+    ngx_mesh_relay_main_conf_t *mcf)
 {
     ngx_int_t  rc;
 
@@ -321,20 +317,12 @@ ngx_mesh_relay_private_update(ngx_http_request_t *r)
 
 
 static ngx_int_t
-ngx_mesh_relay_private_ledger(ngx_http_request_t *r)
+ngx_mesh_relay_private_ledger(ngx_http_request_t *r,
+    ngx_mesh_relay_main_conf_t *mcf)
 {
-    ngx_int_t                      rc;
-    ngx_mesh_relay_main_conf_t    *mcf;
     ngx_mesh_relay_private_ctx_t  *ctx;
 
     static ngx_str_t  down = ngx_string("Redis is out of reach");
-
-    rc = ngx_http_discard_request_body(r);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    mcf = ngx_http_get_module_main_conf(r, ngx_mesh_relay_module);
 
     ctx = ngx_mesh_relay_private_suspend(r);
     if (ctx == NULL) {
@@ -396,18 +384,10 @@ ngx_mesh_relay_private_ledger_done(void *data, ngx_chain_t *json,
  */
 
 static ngx_int_t
-ngx_mesh_relay_private_stop(ngx_http_request_t *r)
+ngx_mesh_relay_private_stop(ngx_http_request_t *r,
+    ngx_mesh_relay_main_conf_t *mcf)
 {
-    ngx_int_t                      rc;
-    ngx_mesh_relay_main_conf_t    *mcf;
     ngx_mesh_relay_private_ctx_t  *ctx;
-
-    rc = ngx_http_discard_request_body(r);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    mcf = ngx_http_get_module_main_conf(r, ngx_mesh_relay_module);
 
     ctx = ngx_mesh_relay_private_suspend(r);
     if (ctx == NULL) {
