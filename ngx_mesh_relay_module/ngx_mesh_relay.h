@@ -133,6 +133,7 @@ struct ngx_mesh_relay_main_conf_s {
     ngx_msec_t                    slot_lease;            /* 10s */
     time_t                        ledger_keep;           /* 7d */
     ngx_uint_t                    dead_max;              /* 10000 */
+    size_t                        dead_max_size;         /* 64m */
 
     ngx_flag_t                    node_ssl_verify;       /* on */
     ngx_str_t                     node_ssl_trusted;

@@ -12,6 +12,7 @@
 
 
 #define NGX_MESH_RELAY_LEASE_MIN     2000
+#define NGX_MESH_RELAY_DEAD_SIZE     (64 * 1024 * 1024)
 
 #define NGX_MESH_RELAY_CHAIN_LOCATION  "/_mesh_relay_chain"
 
@@ -55,7 +56,7 @@ ngx_mesh_relay_create_main_conf(ngx_conf_t *cf)
      *     mcf->nodes, servicers, upstreams = { NULL };
      *     mcf->chain_set, chain_file = NULL;
      *     mcf->auth_token, node_token, node_ssl_trusted = { 0, NULL };
-     *     mcf->notify_window_size = 0;
+     *     mcf->notify_window_size, dead_max_size = 0;
      *     mcf->hash, aats, redis, redis_stream = NULL;
      */
 
@@ -110,7 +111,11 @@ ngx_mesh_relay_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_msec_value(mcf->retry_wait_max, 30000);
     ngx_conf_init_msec_value(mcf->slot_lease, 10000);
     ngx_conf_init_value(mcf->ledger_keep, 7 * 24 * 60 * 60);
-    ngx_conf_init_uint_value(mcf->dead_max, 10000);
+
+    if (mcf->dead_max == NGX_CONF_UNSET_UINT) {
+        mcf->dead_max = 10000;
+        mcf->dead_max_size = NGX_MESH_RELAY_DEAD_SIZE;
+    }
 
     if (mcf->notify_window == NGX_CONF_UNSET_UINT) {
         mcf->notify_window = 1024;
@@ -124,6 +129,15 @@ ngx_mesh_relay_init_main_conf(ngx_conf_t *cf, void *conf)
     rv = mesh_conf_init(cf, &mcf->mesh);
     if (rv != NGX_CONF_OK) {
         return rv;
+    }
+
+    if (mcf->node_grace < mcf->check_interval) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"mesh_relay_node_grace\" of %Mms is below "
+                           "\"mesh_relay_node_check_interval\" of %Mms: "
+                           "relays would be refused between two checks",
+                           mcf->node_grace, mcf->check_interval);
+        return NGX_CONF_ERROR;
     }
 
     if (mcf->servicers_file.data == NULL) {
@@ -545,6 +559,40 @@ ngx_mesh_relay_conf_window(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     mcf->notify_window = n;
     mcf->notify_window_size = size;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_mesh_relay_conf_dead(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_mesh_relay_main_conf_t *mcf = conf;
+
+    char       *rv;
+    ssize_t     size;
+    ngx_str_t  *value;
+
+    rv = ngx_mesh_relay_conf_num(cf, cmd, conf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    value = cf->args->elts;
+    size = NGX_MESH_RELAY_DEAD_SIZE;
+
+    if (cf->args->nelts == 3) {
+        size = ngx_parse_size(&value[2]);
+
+        if (size == NGX_ERROR || size < 65536) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid size \"%V\" in \"%V\", "
+                               "64k is the least", &value[2], &cmd->name);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    mcf->dead_max_size = size;
 
     return NGX_CONF_OK;
 }

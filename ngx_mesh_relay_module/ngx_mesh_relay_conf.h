@@ -29,6 +29,8 @@ char *ngx_mesh_relay_conf_msec(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_mesh_relay_conf_num(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_mesh_relay_conf_dead(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_mesh_relay_conf_window(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_mesh_relay_conf_retry_wait(ngx_conf_t *cf, ngx_command_t *cmd,

@@ -185,8 +185,8 @@ static ngx_command_t  ngx_mesh_relay_commands[] = {
       NULL },
 
     { ngx_string("mesh_relay_dead_max"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_mesh_relay_conf_num,
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_mesh_relay_conf_dead,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_mesh_relay_main_conf_t, dead_max),
       &ngx_mesh_relay_dead_bounds },

@@ -33,11 +33,11 @@
  *          is changed.  With the "1" it was acknowledged before and counts
  *          whatever became of its session: never a code, and a third
  *          element, if it was not known.
- * SETTLE   relays, ledger, dead; time, dead max, n, n session ids, then three
- *          for each entry: its id, place of its session (1..n), outcome: "d",
- *          "f" (delivered, by a 37 at the first sending), "e" (expired),
- *          "r<code>" (refused), "x" (no relay of ours).  The number settled,
- *          which are those that were pending.
+ * SETTLE   relays, ledger, dead; time, dead max and its bytes, n, n session
+ *          ids, then three for each entry: its id, place of its session
+ *          (1..n), outcome: "d", "f" (delivered, by a 37 at the first
+ *          sending), "e" (expired), "r<code>" (refused), "x" (no relay of
+ *          ours).  The number settled, which are those that were pending.
  * SESSION  session, ledger, sessions; id, height, "v" or "i", code, message,
  *          count (-1: none), dispatch.  What holds now, as READ of fields.
  * LEASE    lease; token, ttl ms, "1" (take it) or "0" (only renew it).

@@ -12,8 +12,8 @@
 #define NGX_MESH_RELAY_SETTLE_MAX    256
 #define NGX_MESH_RELAY_SETTLE_AGAIN  1000
 
-/* keys, time, dead max, number of sessions */
-#define NGX_MESH_RELAY_SETTLE_HEAD   6
+/* keys, time, dead max and its bytes, number of sessions */
+#define NGX_MESH_RELAY_SETTLE_HEAD   7
 
 /* an outcome: a letter and a code; a place */
 #define NGX_MESH_RELAY_SETTLE_TEXT   (1 + 2 * NGX_INT_T_LEN)
@@ -68,7 +68,8 @@ static ngx_int_t
 ngx_mesh_relay_settle_send(ngx_mesh_relay_queue_t *queue, ngx_uint_t n)
 {
     u_char      *buf, *p, now[NGX_INT64_LEN];
-    u_char       max[NGX_INT64_LEN], sessions[NGX_INT_T_LEN];
+    u_char       max[NGX_INT64_LEN], size[NGX_SIZE_T_LEN];
+    u_char       sessions[NGX_INT_T_LEN];
     ngx_int_t    rc;
     ngx_str_t   *argv, *arg;
     ngx_uint_t   i, nlanes;
@@ -90,12 +91,14 @@ ngx_mesh_relay_settle_send(ngx_mesh_relay_queue_t *queue, ngx_uint_t n)
     ngx_mesh_relay_store_time(&argv[3], now);
     argv[4].data = max;
     argv[4].len = ngx_sprintf(max, "%ui", queue->mcf->dead_max) - max;
+    argv[5].data = size;
+    argv[5].len = ngx_sprintf(size, "%uz", queue->mcf->dead_max_size) - size;
 
     nlanes = ngx_mesh_relay_settle_lanes(queue, n,
                                          &argv[NGX_MESH_RELAY_SETTLE_HEAD]);
 
-    argv[5].data = sessions;
-    argv[5].len = ngx_sprintf(sessions, "%ui", nlanes) - sessions;
+    argv[6].data = sessions;
+    argv[6].len = ngx_sprintf(sessions, "%ui", nlanes) - sessions;
 
     arg = &argv[NGX_MESH_RELAY_SETTLE_HEAD + nlanes];
     p = buf;

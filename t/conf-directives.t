@@ -26,7 +26,7 @@ my @flags = map { [$_, ['on', 'off'], ['yes', '1', '']] }
     qw(mesh_relay_node_ssl_verify mesh_relay_check mesh_relay_sort_response);
 
 my @others = (
-    ['mesh_relay_node_grace', ['1h', '15m'], ['x', '-1']],
+    ['mesh_relay_node_grace', ['1h', '15m', '10s'], ['x', '-1', '9s', '0']],
     ['mesh_relay_session_retries', ['0', '10', '1000'], ['-1', 'x', '1001']],
     ['mesh_relay_unvalidated_max', ['1', '65536'], ['0', 'x', '65537']],
     ['mesh_relay_notify_concurrency', ['1', '65536'], ['0', 'x', '65537']],
@@ -36,7 +36,8 @@ my @others = (
      ['2s 1s', '0 1s', 'x 1s', '1s x']],
     ['mesh_relay_slot_lease', ['2s', '10s'], ['1s', 'x', '0']],
     ['mesh_relay_ledger_keep', ['1d', '7d'], ['x', '-1']],
-    ['mesh_relay_dead_max', ['0', '10000000'], ['-1', 'x', '10000001']],
+    ['mesh_relay_dead_max', ['0', '10000000', '10 1024m'],
+     ['-1', 'x', '10000001', '10 x', '10 1k']],
     ['mesh_relay_user_agent', ['a', '"a/1.0 (b)"'], ["\"a\x01b\""]],
     ['mesh_relay_max_response', ['1', '16m', '1024m'], ['0', 'x', '-1']],
     ['mesh_relay_chain_location', ['/a'], ['a', '@a', '""']],

@@ -111,7 +111,8 @@ ok($edge->logged('"a" answers, height 6') >= 5, 'each recovery is logged');
 
 # a check that is asked for comes at once, and at most once a second
 
-$edge->{http} = 'mesh_relay_node_check_interval 1h;';
+$edge->{http} = 'mesh_relay_node_check_interval 1h;
+                 mesh_relay_node_grace 1h;';
 $edge->reload;
 
 # those of the workers before, and of this reload

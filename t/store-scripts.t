@@ -44,7 +44,7 @@ sub record {
     my $id = $o{id} // 's1';
     my $r = run('record', 5, $key{relays}, "$key{session}:$id",
                 "$key{proofs}:$id", @key{qw(ledger sessions)},
-                $proof, $attempt, "relay $proof", $id, 1000, 5,
+                $proof, $attempt, $o{relay} // "relay $proof", $id, 1000, 5,
                 @{ $o{doubt} // [] });
     return ref $r ? join(' ', @$r) : $r;
 }
@@ -72,7 +72,7 @@ sub settle {
         $place{$id} = @ids;
     }
     return run('settle', 3, @key{qw(relays ledger dead)}, 2000, 100,
-               scalar @ids, @ids,
+               10000, scalar @ids, @ids,
                map { ($_->[0], $place{ $_->[2] // 's1' }, $_->[1]) }
                    @entries);
 }
@@ -217,7 +217,8 @@ adds_up('all settled');
     my $dead = call('XRANGE', $key{dead}, '-', '+');
     is(scalar @$dead, 4, 'refused and expired ones are kept apart');
     is_deeply($dead->[1][1], ['s', 's1', 'r', 'relay p4', 't', 1000,
-                              'w', 'r71', 'n', 2000], 'with the reason');
+                              'w', 'r71', 'n', 2000, 'b', 50],
+              'with the reason');
 }
 
 record('p7', 'a7');
@@ -237,6 +238,20 @@ adds_up('foreign');
     is(settle(map { [$_, 'r71'] } take(256)), 256, 'a whole batch');
     cmp_ok(call('XLEN', $key{dead}), '<=', 256, 'the dead are capped');
     adds_up('batch');
+
+    # 100 of them at most, and 10000 bytes
+
+    fresh();
+    for my $n (1, 6, 16) {
+        record("$n p$_", "a$_", relay => 'x' x 1500) for 1 .. $n;
+        settle(map { [$_, 'r71'] } take($n));
+        my $dead = call('XRANGE', $key{dead}, '-', '+');
+        my $sum = 0;
+        $sum += length $_->[1][3] for @$dead;
+        cmp_ok($sum, '<=', 12000, "the dead are capped by their size: $n");
+        cmp_ok($sum, '>=', $n > 6 ? 9000 : 1500 * $n, 'and not below it');
+        is($dead->[-1][1][3], 'x' x 1500, 'the last one is there');
+    }
 }
 
 # leases
