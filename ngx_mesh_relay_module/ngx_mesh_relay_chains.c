@@ -29,6 +29,8 @@ static ngx_mesh_relay_chain_set_t *ngx_mesh_relay_chain_set_parse(
 static ngx_uint_t ngx_mesh_relay_chain_secret(pocket_request_chain_t *entry);
 static ngx_int_t ngx_mesh_relay_chain_url(pocket_request_chain_t *entry,
     ngx_str_t *scheme, ngx_str_t *authority, pocket_file_error_t *err);
+static ngx_uint_t ngx_mesh_relay_chain_unverified(
+    pocket_request_chain_t *entry);
 static void ngx_mesh_relay_chain_name(ngx_mesh_relay_main_conf_t *mcf,
     ngx_mesh_relay_chain_t *chain);
 static ngx_mesh_relay_chain_set_t *ngx_mesh_relay_chain_set(
@@ -134,6 +136,15 @@ ngx_mesh_relay_chains_init(ngx_conf_t *cf, ngx_mesh_relay_main_conf_t *mcf)
 
     for (i = 0; i < mcf->chain_file->chains.nelts; i++) {
         ngx_mesh_relay_chain_name(mcf, &chain[i]);
+
+        if (ngx_mesh_relay_chain_unverified(&chain[i].entry)) {
+            ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                          "chain \"%*s\" in \"%V\" is https by an address: "
+                          "nginx verifies names only, with "
+                          "\"proxy_ssl_verify on\" its relays fail",
+                          chain[i].entry.id.len, chain[i].entry.id.data,
+                          &mcf->chains_file);
+        }
 
         if (chain[i].upstream.len) {
             continue;
@@ -265,6 +276,36 @@ ngx_mesh_relay_chain_url(pocket_request_chain_t *entry, ngx_str_t *scheme,
                - err->text;
 
     return NGX_ERROR;
+}
+
+
+/* X509_check_host(), by which core verifies, matches no address */
+
+static ngx_uint_t
+ngx_mesh_relay_chain_unverified(pocket_request_chain_t *entry)
+{
+    u_char               *last;
+    ngx_str_t             scheme, authority;
+    pocket_file_error_t   err;
+
+    if (ngx_mesh_relay_chain_url(entry, &scheme, &authority, &err) != NGX_OK
+        || scheme.len != sizeof("https") - 1
+        || authority.len == 0)
+    {
+        return 0;
+    }
+
+    if (authority.data[0] == '[') {
+        return 1;
+    }
+
+    last = ngx_strlchr(authority.data, authority.data + authority.len, ':');
+
+    if (last) {
+        authority.len = last - authority.data;
+    }
+
+    return ngx_inet_addr(authority.data, authority.len) != INADDR_NONE;
 }
 
 

@@ -323,6 +323,9 @@ ngx_mesh_relay_execute_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
         exec->outcome = NGX_MESH_RELAY_CHAIN_TIMEOUT;
 
     } else if (exec->began) {
+
+        /* by a time-out, too: so the reference tells it */
+
         exec->outcome = NGX_MESH_RELAY_CHAIN_CUT;
 
     } else {

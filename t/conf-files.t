@@ -141,6 +141,15 @@ for my $text (chain('0021', 'http://u:pass@127.0.0.1:1'),
     $conf->file('chains.json', $text, 0600);
     $conf->accepted('chains.json: a password', []);
 }
+for my $url ('https://127.0.0.1:1/x', 'https://[::1]/') {
+    $conf->file('chains.json', chain('0021', $url));
+    my ($ok, $text) = $conf->test;
+    ok($ok, "$url: accepted");
+    like($text, qr/\[warn\].*chain "0021" in "\S+" is https by an address/,
+         "$url: with a warning");
+}
+$conf->file('chains.json', chain('0021', $_)), $conf->accepted($_, [])
+    for 'https://localhost:1/127.0.0.1', 'http://127.0.0.1:1';
 $conf->file('chains.json', $good{'chains.json'}, 0644);
 $conf->accepted('chains.json: no password, others can read it', []);
 $conf->file('chains.json', $good{'chains.json'});

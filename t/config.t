@@ -89,7 +89,7 @@ sub prepare {
     system("$ctl keys new $mesh/key.json --url http://127.0.0.1:8081"
            . ' > /dev/null') == 0 or die 'keys';
     write_file("$mesh/chains.json",
-               '[{"id":"0021","url":"https://127.0.0.1:8545/0021"}]');
+               '[{"id":"0021","url":"https://localhost:8545/0021"}]');
     write_file("$mesh/$_.json", '{"Value":"token"}') for qw(auth node-auth);
     write_file("$mesh/redis.password", "secret\n");
 

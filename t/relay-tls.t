@@ -11,6 +11,7 @@ my $certs = MeshHttp->certificates;
 my $port = MeshRedis::free_port();
 my $edge = MeshBlocks->new(chains => {
     '0031' => "https://localhost:$port/",
+    '0032' => "https://127.0.0.1:$port/",
 });
 
 add_block_preprocessor(sub {
@@ -37,7 +38,8 @@ EOF
     }
     mesh_relay_chain_location /_tls;
 EOF
-    $block->set_value(relay => q(chain => '0031'));
+    $block->set_value(relay => q(chain => '0031'))
+        unless defined $block->relay;
     $edge->prepare($block);
 });
 add_response_body_check(sub { $edge->check(@_) });
@@ -89,3 +91,12 @@ upstream SSL certificate verify error
 --- refused: 28 error executing the http request: blockchain request for CHAIN=0031 PATH= METHOD=POST
 --- error_log
 upstream SSL certificate verify error
+
+
+
+=== TEST 7: at an address, which core does not find in a good certificate
+--- relay: chain => '0032'
+--- refused: 28 error executing the http request: blockchain request for CHAIN=0032 PATH= METHOD=POST
+--- error_log
+upstream SSL certificate does not match "127.0.0.1"
+chain "0032" in
