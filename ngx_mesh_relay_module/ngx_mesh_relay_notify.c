@@ -21,6 +21,8 @@ static void ngx_mesh_relay_doubt_max(ngx_mesh_relay_doubt_t *doubt,
     ngx_mesh_relay_doubt_t *one, ngx_uint_t *found);
 static void ngx_mesh_relay_queue_init(ngx_mesh_relay_queue_t *queue);
 static void ngx_mesh_relay_queue_tick(ngx_mesh_relay_queue_t *queue);
+static void ngx_mesh_relay_queue_doubt(ngx_mesh_relay_queue_t *queue,
+    ngx_mesh_relay_node_view_t *view);
 static ngx_uint_t ngx_mesh_relay_queue_idle(ngx_mesh_relay_queue_t *queue);
 static ngx_uint_t ngx_mesh_relay_queue_room(ngx_mesh_relay_queue_t *queue);
 static void ngx_mesh_relay_queue_ask(ngx_mesh_relay_queue_t *queue,
@@ -399,15 +401,7 @@ ngx_mesh_relay_queue_tick(ngx_mesh_relay_queue_t *queue)
         ngx_mesh_relay_node_view(queue->mcf, queue->node, &view);
 
         if (queue->scan == NGX_MESH_RELAY_SCAN_DOUBT) {
-            if (ngx_mesh_relay_doubt_over(&view, &queue->doubt.since,
-                                          &queue->doubt.cleared))
-            {
-                queue->scan = NGX_MESH_RELAY_SCAN_WANTED;
-
-                ngx_mesh_relay_doubt_proven(queue,
-                         queue->doubt.since - NGX_MESH_RELAY_DOUBT_WAIT,
-                         queue->doubt.since);
-            }
+            ngx_mesh_relay_queue_doubt(queue, &view);
         }
 
         ngx_mesh_relay_park_wake(queue);
@@ -415,6 +409,35 @@ ngx_mesh_relay_queue_tick(ngx_mesh_relay_queue_t *queue)
     }
 
     ngx_mesh_relay_queue_read(queue);
+}
+
+
+/* a doubt may begin later than the check that was asked for with it */
+
+static void
+ngx_mesh_relay_queue_doubt(ngx_mesh_relay_queue_t *queue,
+    ngx_mesh_relay_node_view_t *view)
+{
+    ngx_mesh_relay_doubt_t  *doubt;
+
+    doubt = &queue->doubt;
+
+    if (ngx_mesh_relay_doubt_over(view, &doubt->since, &doubt->cleared)) {
+        queue->scan = NGX_MESH_RELAY_SCAN_WANTED;
+
+        ngx_mesh_relay_doubt_proven(queue,
+                                    doubt->since - NGX_MESH_RELAY_DOUBT_WAIT,
+                                    doubt->since);
+        return;
+    }
+
+    if (!doubt->cleared
+        && !queue->doubt_asked
+        && !ngx_mesh_relay_after(doubt->since, ngx_current_msec))
+    {
+        queue->doubt_asked = 1;
+        ngx_mesh_relay_node_want_check(queue->mcf, queue->node);
+    }
 }
 
 
@@ -440,8 +463,7 @@ ngx_mesh_relay_queue_scan(ngx_mesh_relay_queue_t *queue,
         queue->scan = NGX_MESH_RELAY_SCAN_DOUBT;
         queue->doubt = *doubt;
         queue->scan_stale = 1;
-
-        ngx_mesh_relay_node_want_check(queue->mcf, queue->node);
+        queue->doubt_asked = 0;
 
     } else if (queue->scan != NGX_MESH_RELAY_SCAN_DOUBT) {
 

@@ -204,6 +204,7 @@ struct ngx_mesh_relay_queue_s {
     ngx_uint_t                      unlogged;
     unsigned                        logged:1;
     unsigned                        scan_stale:1; /* was in doubt */
+    unsigned                        doubt_asked:1; /* for the check of it */
     unsigned                        ask_last:1;
     unsigned                        proof:1;  /* proven is set */
 };
