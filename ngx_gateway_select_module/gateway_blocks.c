@@ -21,7 +21,7 @@ static uint32_t gateway_blocks_slow(const gateway_blocks_t *blocks);
 static uint64_t gateway_blocks_growth(const gateway_blocks_t *blocks,
     uint64_t now);
 static unsigned gateway_blocks_plausible(const gateway_blocks_t *blocks,
-    int64_t height, uint64_t growth);
+    const int64_t *heights, uint32_t n, uint32_t i, uint64_t growth);
 
 
 void
@@ -206,7 +206,7 @@ gateway_blocks_agree(const gateway_blocks_t *blocks, const int64_t *heights,
 
     for (i = 0; i < n; i++) {
 
-        if (!gateway_blocks_plausible(blocks, heights[i], growth)) {
+        if (!gateway_blocks_plausible(blocks, heights, n, i, growth)) {
             continue;
         }
 
@@ -215,7 +215,7 @@ gateway_blocks_agree(const gateway_blocks_t *blocks, const int64_t *heights,
         for (k = 0; k < n; k++) {
             votes += (heights[k] <= heights[i]
                       && heights[k] >= heights[i] - GATEWAY_BLOCKS_SLACK
-                      && gateway_blocks_plausible(blocks, heights[k],
+                      && gateway_blocks_plausible(blocks, heights, n, k,
                                                   growth));
         }
 
@@ -251,15 +251,37 @@ gateway_blocks_growth(const gateway_blocks_t *blocks, uint64_t now)
 }
 
 
+/* Far ahead may be one that another is with: then what is known lagged. */
+
 static unsigned
-gateway_blocks_plausible(const gateway_blocks_t *blocks, int64_t height,
-    uint64_t growth)
+gateway_blocks_plausible(const gateway_blocks_t *blocks,
+    const int64_t *heights, uint32_t n, uint32_t i, uint64_t growth)
 {
+    int64_t   height;
+    uint32_t  k;
+
+    height = heights[i];
+
     if (height <= 0 || blocks->height == 0) {
         return height > 0;
     }
 
-    return height >= blocks->height - GATEWAY_BLOCKS_SLACK
-           && (height <= blocks->height
-               || (uint64_t) (height - blocks->height) <= growth);
+    if (height <= blocks->height) {
+        return height >= blocks->height - GATEWAY_BLOCKS_SLACK;
+    }
+
+    if ((uint64_t) (height - blocks->height) <= growth) {
+        return 1;
+    }
+
+    for (k = 0; k < n; k++) {
+        if (k != i
+            && heights[k] <= height + GATEWAY_BLOCKS_SLACK
+            && heights[k] >= height - GATEWAY_BLOCKS_SLACK)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }

@@ -62,9 +62,9 @@ uint32_t gateway_blocks_poll(const gateway_blocks_t *blocks, uint64_t now);
 /*
  * The height that n dispatchers agree upon, by what each told (0: nothing):
  * the highest of the largest group that differs by at most the slack.  Where
- * a height is known, none counts that is below it by more than the slack, or
- * beyond what the blocks of the time since allow.  in: whether it is of the
- * group.  0: there is none.
+ * a height is known, none counts that is below it by more than the slack, and
+ * none alone that is beyond what the blocks of the time since allow.  in:
+ * whether it is of the group.  0: there is none.
  */
 int64_t gateway_blocks_agree(const gateway_blocks_t *blocks,
     const int64_t *heights, uint8_t *in, uint32_t n, uint64_t now);

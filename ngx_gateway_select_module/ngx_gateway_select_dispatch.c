@@ -34,6 +34,10 @@
 #define NGX_GATEWAY_SELECT_REFUSED        3
 #define NGX_GATEWAY_SELECT_LEFT_OUT       30000
 
+/* at the start all are waited for so long */
+
+#define NGX_GATEWAY_SELECT_FIRST          800
+
 /* nobody told a height that may be: what is told then is believed */
 
 #define NGX_GATEWAY_SELECT_PATIENCE       60000
@@ -291,6 +295,16 @@ ngx_gateway_select_dispatchers_agree(ngx_gateway_select_registry_t *registry)
 
     for (i = 0; i < n; i++) {
         dispatcher = &registry->dispatchers[i];
+
+        /* the first to answer is not believed before others had the time */
+
+        if (blocks->height == 0
+            && dispatcher->height == 0 && dispatcher->failures == 0
+            && ngx_current_msec - registry->started
+               < NGX_GATEWAY_SELECT_FIRST)
+        {
+            return;
+        }
 
         heights[i] = ngx_gateway_select_reached(dispatcher->left_out,
                                                 ngx_current_msec)

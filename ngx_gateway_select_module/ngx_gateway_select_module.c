@@ -289,12 +289,9 @@ ngx_gateway_select_init_process(ngx_cycle_t *cycle)
     }
 
     if (ngx_gateway_select_checker_init(cycle, gmcf) != NGX_OK
-        || ngx_gateway_select_sync_init(cycle, gmcf) != NGX_OK)
+        || ngx_gateway_select_sync_init(cycle, gmcf) != NGX_OK
+        || ngx_gateway_select_leader_init(cycle, gmcf) != NGX_OK)
     {
-        return NGX_ERROR;
-    }
-
-    if (ngx_gateway_select_leader_init(cycle, gmcf) != NGX_OK) {
         return NGX_ERROR;
     }
 

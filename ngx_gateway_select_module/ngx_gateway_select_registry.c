@@ -171,6 +171,7 @@ ngx_gateway_select_registry_start(ngx_gateway_select_registry_t *registry)
     registry->napps = gmcf->apps.n;
     registry->queries = 0;
     registry->ramping = 1;
+    registry->started = ngx_current_msec;
     registry->agreed = ngx_current_msec;
 
     url = gmcf->dispatchers.elts;

@@ -105,6 +105,7 @@ struct ngx_gateway_select_registry_s {
     ngx_event_t                      event;
     ngx_pool_t                      *pool;     /* while it leads, or NULL */
     gateway_blocks_t                 blocks;
+    ngx_msec_t                       started;
     ngx_msec_t                       agreed;   /* when dispatchers last did */
     ngx_gateway_select_dispatcher_t *dispatchers;
     ngx_uint_t                       ndispatchers;
