@@ -179,6 +179,35 @@ sub left { return sort map { s{.*/}{}r } glob "$dir/out* $dir/tmp/*" }
 }
 
 
+# nginx takes what was made.
+
+SKIP: {
+    skip 'no module', 1 unless -e "$build/ngx_gateway_select_module.so";
+
+    convert();
+    write_file("$dir/out/nginx.conf", <<"END");
+load_module $build/ngx_gateway_select_module.so;
+pid $dir/nginx.pid;
+error_log $dir/error.log;
+events {}
+http {
+    access_log off;
+    resolver 127.0.0.1;
+    include gateway.conf;
+}
+END
+    # hosts that a resolver here knows
+    my $conf = slurp("$dir/out/gateway.conf");
+    $conf =~ s{//\w+\.example}{//127.0.0.1}g;
+    write_file("$dir/out/gateway.conf", $conf, 0600);
+    local $ENV{LD_PRELOAD} = $ENV{TEST_NGINX_LD_PRELOAD}
+        if $ENV{TEST_NGINX_LD_PRELOAD};
+    my ($code, $out, $err) = run_command('/bin/sh', '-c',
+        "$nginx -t -p $dir/ -e $dir/error.log -c $dir/out/nginx.conf");
+    is($code, 0, 'nginx takes it') or diag $err;
+}
+
+
 # What PostgreSQL itself encrypted.
 
 {
