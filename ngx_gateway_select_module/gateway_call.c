@@ -394,6 +394,10 @@ gateway_call_ids(gateway_call_t *call, gateway_dialect_e dialect,
 unsigned
 gateway_call_stranger(const gateway_call_t *call, const gateway_scan_t *answer)
 {
+    if (answer->batch && !call->batch) {
+        return 1;
+    }
+
     if (call->nids == 0 || answer->nids == 0
         || call->batch != answer->batch
         || (answer->batch && !answer->closed))

@@ -91,6 +91,7 @@ static const test_answer_t  test_answer_table[] = {
     { "{\"id\":1,\"method\":\"m\"}", "{\"id\":null,\"error\":{}}", 0 },
     { "{\"id\":1,\"method\":\"m\"}", "{\"error\":{\"code\":1},\"id\":2}", 1 },
     { "{\"method\":\"m\"}", "{\"id\":2,\"result\":1}", 0 },
+    { "{\"id\":1,\"method\":\"m\"}", "[]", 1 },
     { "[{\"id\":1,\"method\":\"m\"},{\"id\":2,\"method\":\"m\"}]",
       "[{\"id\":2,\"result\":1},{\"id\":1,\"result\":1}]", 0 },
     { "[{\"id\":1,\"method\":\"m\"},{\"id\":2,\"method\":\"m\"}]",
