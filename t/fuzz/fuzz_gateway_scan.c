@@ -4,8 +4,6 @@
  * (ngx_gateway_select_module/gateway_scan.c): pieces change nothing of what
  * it tells, and what it tells fits together.
  *
- * Links: ngx_gateway_select_module/gateway_fault.c ngx_gateway_select_module/gateway_scan.c
- *
  * Input: a dialect, what is wanted, the size of pieces (a byte each), then
  * the text.
  */
