@@ -37,7 +37,7 @@ sub total { my ($gateway) = @_; return sub { $gateway->sum('tries') } }
     $two->becomes(100, total($two), 'round');
 
     my ($a, $b) = map { $_->nodes->{ $one->name(0) } } $one, $two;
-    cmp_ok(abs($a->{latency} - $b->{latency}), '<', 0.2 * $a->{latency} + 1,
+    cmp_ok(abs($a->{p90} - $b->{p90}), '<', 0.01 * $a->{p90},
            'they see one latency');
 }
 
