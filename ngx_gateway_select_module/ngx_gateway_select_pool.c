@@ -120,7 +120,9 @@ ngx_gateway_select_pool_view(ngx_gateway_select_pool_t *pool)
 
     nplaces = pool->chain->sh ? pool->chain->sh->nnodes : 0;
 
-    members = ngx_alloc(n * sizeof(ngx_gateway_select_member_t)
+    /* "resolve" may have found nothing yet */
+
+    members = ngx_alloc((n + 1) * sizeof(ngx_gateway_select_member_t)
                         + nplaces * sizeof(uint32_t), ngx_cycle->log);
     if (members == NULL) {
         return NGX_ERROR;
@@ -426,8 +428,9 @@ ngx_gateway_select_pool_sticky(ngx_gateway_select_pool_t *pool,
 }
 
 
-/* Of the best class there is one by weight; of those that are out the least
- * bad.
+/*
+ * One of the best class there is: by weight, or the least bad of those that
+ * are out.
  */
 
 static ngx_gateway_select_member_t *

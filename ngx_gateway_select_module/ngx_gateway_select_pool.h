@@ -28,8 +28,15 @@ typedef struct {
     ngx_gateway_select_main_conf_t  *gmcf;
     ngx_gateway_select_chain_t      *chain;
     ngx_http_complex_value_t        *sticky;    /* or NULL */
-    ngx_array_t                     *resolved;  /* ngx_uint_t: see _sync() */
 
+    /* servers that "resolve" finds: of the leader, see _sync() */
+    ngx_uint_t                       nfixed;    /* those before them */
+    ngx_uint_t                       nresolved; /* places, 0: none */
+    ngx_uint_t                       synced;    /* with these peers */
+    ngx_msec_t                      *gone;
+    u_char                          *names;
+
+    /* the worker's view */
     ngx_gateway_select_member_t     *members;   /* NULL: not yet made */
     ngx_uint_t                       n;
     uint32_t                        *places;    /* by node: 1 + member */

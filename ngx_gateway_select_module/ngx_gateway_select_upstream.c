@@ -26,6 +26,11 @@
 #define NGX_GATEWAY_SELECT_KEEPALIVE_FREE   1029007
 
 
+#if (NGX_HTTP_UPSTREAM_ZONE && nginx_version >= 1027003)
+#define NGX_GATEWAY_SELECT_RESOLVE          1
+#endif
+
+
 static char *ngx_gateway_select_upstream(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static ngx_gateway_select_chain_t *ngx_gateway_select_upstream_chain(
@@ -46,6 +51,15 @@ static ngx_int_t ngx_gateway_select_upstream_url(ngx_conf_t *cf,
     ngx_gateway_select_server_t *server);
 static void ngx_gateway_select_upstream_fails(ngx_conf_t *cf,
     ngx_http_upstream_srv_conf_t *us);
+#if (NGX_GATEWAY_SELECT_RESOLVE)
+static ngx_int_t ngx_gateway_select_upstream_reserve(ngx_conf_t *cf,
+    ngx_gateway_select_pool_t *pool);
+static void ngx_gateway_select_upstream_resolved(
+    ngx_gateway_select_pool_t *pool, ngx_http_upstream_rr_peers_t *peers,
+    ngx_uint_t backup);
+static ngx_gateway_select_server_t *ngx_gateway_select_upstream_place(
+    ngx_gateway_select_pool_t *pool, ngx_str_t *name);
+#endif
 static void *ngx_gateway_select_upstream_create_conf(ngx_conf_t *cf);
 static void *ngx_gateway_select_upstream_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_gateway_select_upstream_merge_loc_conf(ngx_conf_t *cf,
@@ -321,9 +335,22 @@ ngx_gateway_select_upstream_init(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    return peers->next ? ngx_gateway_select_upstream_servers(cf, pool,
-                                                             peers->next, 1)
-                       : NGX_OK;
+    if (peers->next
+        && ngx_gateway_select_upstream_servers(cf, pool, peers->next, 1)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+#if (NGX_GATEWAY_SELECT_RESOLVE)
+
+    if (peers->resolve || (peers->next && peers->next->resolve)) {
+        return ngx_gateway_select_upstream_reserve(cf, pool);
+    }
+
+#endif
+
+    return NGX_OK;
 }
 
 
@@ -486,11 +513,193 @@ ngx_gateway_select_upstream_fails(ngx_conf_t *cf,
 }
 
 
+#if (NGX_GATEWAY_SELECT_RESOLVE)
+
+/* Room for the addresses to come, so that no server ever moves. */
+
+static ngx_int_t
+ngx_gateway_select_upstream_reserve(ngx_conf_t *cf,
+    ngx_gateway_select_pool_t *pool)
+{
+    ngx_array_t   servers;
+    ngx_array_t  *fixed;
+
+    fixed = &pool->chain->servers;
+
+    pool->nfixed = fixed->nelts;
+    pool->nresolved = NGX_GATEWAY_SELECT_RESOLVED_MAX;
+
+    pool->gone = ngx_pcalloc(cf->pool, pool->nresolved * sizeof(ngx_msec_t));
+    pool->names = ngx_pnalloc(cf->pool,
+                              pool->nresolved * NGX_SOCKADDR_STRLEN);
+
+    if (pool->gone == NULL
+        || pool->names == NULL
+        || ngx_array_init(&servers, cf->pool,
+                          pool->nfixed + pool->nresolved,
+                          sizeof(ngx_gateway_select_server_t))
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(servers.elts, fixed->elts,
+               pool->nfixed * sizeof(ngx_gateway_select_server_t));
+
+    servers.nelts = pool->nfixed;
+    *fixed = servers;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_gateway_select_upstream_resolved(ngx_gateway_select_pool_t *pool,
+    ngx_http_upstream_rr_peers_t *peers, ngx_uint_t backup)
+{
+    ngx_gateway_select_server_t  *server;
+    ngx_http_upstream_rr_peer_t  *peer;
+
+    for (peer = peers->peer; peer; peer = peer->next) {
+
+        if (peer->host == NULL) {
+            continue;
+        }
+
+        server = ngx_gateway_select_upstream_find(pool->chain, &peer->name);
+
+        if (server == NULL) {
+            server = ngx_gateway_select_upstream_place(pool, &peer->name);
+
+            if (server == NULL) {
+                return;
+            }
+
+        } else if ((ngx_uint_t) (server - (ngx_gateway_select_server_t *)
+                                              pool->chain->servers.elts)
+                   < pool->nfixed)
+        {
+            continue;
+        }
+
+        server->weight = peer->weight;
+        server->backup = backup;
+        server->down = (peer->down != 0);
+    }
+}
+
+
+/* A new place, or that of an address which has gone for long. */
+
+static ngx_gateway_select_server_t *
+ngx_gateway_select_upstream_place(ngx_gateway_select_pool_t *pool,
+    ngx_str_t *name)
+{
+    ngx_uint_t                    i;
+    ngx_array_t                  *servers;
+    ngx_gateway_select_server_t  *server;
+
+    servers = &pool->chain->servers;
+    server = servers->elts;
+
+    for (i = 0; i < pool->nresolved; i++) {
+
+        if (pool->nfixed + i == servers->nelts) {
+            servers->nelts++;
+            break;
+        }
+
+        if (server[pool->nfixed + i].down
+            && pool->gone[i]
+            && ngx_current_msec - pool->gone[i] > NGX_GATEWAY_SELECT_GONE)
+        {
+            break;
+        }
+    }
+
+    if (i == pool->nresolved || name->len > NGX_SOCKADDR_STRLEN) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "no room for address \"%V\" of upstream \"%V\", it is "
+                      "used without a record", name,
+                      &pool->chain->upstream->host);
+        return NULL;
+    }
+
+    server += pool->nfixed + i;
+
+    ngx_memzero(server, sizeof(ngx_gateway_select_server_t));
+
+    server->name.data = pool->names + i * NGX_SOCKADDR_STRLEN;
+    server->name.len = name->len;
+    ngx_memcpy(server->name.data, name->data, name->len);
+
+    server->node = NGX_GATEWAY_SELECT_NO_NODE;
+    pool->gone[i] = 0;
+
+    return server;
+}
+
+
+ngx_int_t
+ngx_gateway_select_upstream_sync(ngx_gateway_select_chain_t *chain)
+{
+    ngx_uint_t                     i;
+    ngx_gateway_select_pool_t     *pool;
+    ngx_gateway_select_server_t   *server;
+    ngx_http_upstream_rr_peers_t  *peers;
+
+    peers = chain->upstream->peer.data;
+    pool = ngx_http_conf_upstream_srv_conf(chain->upstream,
+                                          ngx_gateway_select_upstream_module);
+
+    if (pool->nresolved == 0
+        || peers->config == NULL
+        || *peers->config == pool->synced)
+    {
+        return NGX_DECLINED;
+    }
+
+    ngx_gateway_select_pool_lock(pool);
+
+    pool->synced = *peers->config;
+
+    server = (ngx_gateway_select_server_t *) chain->servers.elts
+             + pool->nfixed;
+
+    for (i = 0; pool->nfixed + i < chain->servers.nelts; i++) {
+        server[i].down = 1;
+    }
+
+    ngx_gateway_select_upstream_resolved(pool, peers, 0);
+
+    if (peers->next) {
+        ngx_gateway_select_upstream_resolved(pool, peers->next, 1);
+    }
+
+    ngx_gateway_select_pool_unlock(pool);
+
+    for (i = 0; pool->nfixed + i < chain->servers.nelts; i++) {
+
+        if (!server[i].down) {
+            pool->gone[i] = 0;
+
+        } else if (pool->gone[i] == 0) {
+            pool->gone[i] = ngx_max(ngx_current_msec, 1);
+        }
+    }
+
+    return NGX_OK;
+}
+
+#else
+
 ngx_int_t
 ngx_gateway_select_upstream_sync(ngx_gateway_select_chain_t *chain)
 {
     return NGX_DECLINED;
 }
+
+#endif
 
 
 static void *

@@ -17,8 +17,8 @@
  * For the leader, before it ranks: brings chain->servers in line with the
  * addresses that "resolve" has found by now (nginx 1.27.3 and later).  The
  * elements of the array never move; one whose address has gone is "down",
- * and may be given to another address later.  NGX_OK: something changed,
- * NGX_DECLINED: nothing did.
+ * and may be given to another address later.  They have no URL for checks.
+ * NGX_OK: something changed, NGX_DECLINED: nothing did.
  *
  * Backup servers are not for the table: the balancer takes them itself, when
  * it has no other.
