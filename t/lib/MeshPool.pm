@@ -37,6 +37,7 @@ END {
 }
 
 $SIG{$_} ||= sub { exit 1 } for qw(INT TERM HUP);
+$SIG{PIPE} ||= 'IGNORE';
 
 sub new {
     my ($class, %o) = @_;
@@ -283,8 +284,18 @@ sub load {
             my $caller = $callers{ fileno $fh };
             my $n = sysread $fh, $caller->{text}, 65536,
                             length $caller->{text};
+
+            # a reload may close a kept connection as it is used again
+            if (!$n && $caller->{used} && !length $caller->{text}) {
+                $select->remove($fh);
+                delete $callers{ fileno $fh };
+                $dial->() if Time::HiRes::time() < $until;
+                next;
+            }
+
             my $answer = $n ? parse(\$caller->{text}) : { status => 0 };
             next unless $answer;
+            $caller->{used} = 1;
 
             my $now = Time::HiRes::time();
             $sum{n}++;

@@ -132,8 +132,10 @@ sub new {
 
 sub run {
     my ($self) = @_;
+    my $parent = getppid;
 
-    while (1) {
+    # a test that was killed leaves no servers behind
+    while (getppid == $parent) {
         my $now = Time::HiRes::time();
         my $timers = $self->{timers};
 
@@ -141,7 +143,7 @@ sub run {
             (shift @$timers)->[1]->();
         }
 
-        my $wait = @$timers ? $timers->[0][0] - $now : 5;
+        my $wait = @$timers ? $timers->[0][0] - $now : 1;
 
         for my $fh ($self->{read}->can_read($wait)) {
             my $c = $self->{connections}{ fileno $fh };
