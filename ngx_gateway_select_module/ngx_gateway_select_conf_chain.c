@@ -190,11 +190,6 @@ static ngx_gateway_select_key_t  ngx_gateway_select_keys[] = {
       ngx_gateway_select_set_url,
       offsetof(ngx_gateway_select_chain_t, altruist) },
 
-    { ngx_string("verify"),
-      NGX_GATEWAY_SELECT_IN_CHAIN,
-      ngx_gateway_select_set_portion,
-      offsetof(ngx_gateway_select_chain_t, verify) },
-
     { ngx_string("hedge"),
       NGX_GATEWAY_SELECT_IN_CHAIN,
       ngx_gateway_select_set_portion,
@@ -331,7 +326,6 @@ ngx_gateway_select_chain_init(ngx_conf_t *cf,
     chain->timeout = NGX_CONF_UNSET_MSEC;
     chain->check_interval = NGX_CONF_UNSET_MSEC;
     chain->check_tls = NGX_CONF_UNSET;
-    chain->verify = NGX_GATEWAY_SELECT_UNSET;
     chain->hedge = NGX_GATEWAY_SELECT_UNSET;
 
     chain->record.height_tolerance = NGX_GATEWAY_SELECT_UNSET_COUNT;
@@ -378,7 +372,6 @@ ngx_gateway_select_chain_merge(ngx_gateway_select_chain_t *chain,
         rank = &gateway_rank_defaults;
     }
 
-    ngx_gateway_select_merge_real(chain->verify, prev ? prev->verify : 1.0);
     ngx_gateway_select_merge_real(chain->hedge, prev ? prev->hedge
                                                 : NGX_GATEWAY_SELECT_HEDGE);
 
@@ -656,7 +649,7 @@ ngx_gateway_select_set_checks(ngx_conf_t *cf,
 }
 
 
-/* verify, hedge: a share, or its ends by name */
+/* a share, or its ends by name */
 
 static char *
 ngx_gateway_select_set_portion(ngx_conf_t *cf,
