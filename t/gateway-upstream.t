@@ -83,7 +83,9 @@ sub failures {
 {
     # as slow as that nothing else that takes time makes a difference
     my $servers = MeshServers->start(2, delay => 40);
-    my $pool = pool($servers, 'family=none', 'weight=9', '')->start;
+    my $pool = pool($servers, 'family=none weights=latency=0', 'weight=9',
+                    '')->start;
+    $pool->load('/', seconds => 1, callers => 8);
     my $sum = $pool->load('/', seconds => 6, callers => 1);
     cmp_ok(share($sum, 0), '>', 0.7, 'the heavier one has more');
     cmp_ok(share($sum, 1), '>', 0.005, 'the lighter one has some');
