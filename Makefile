@@ -102,7 +102,8 @@ modules: $(tree)/objs/Makefile
 	    $(addons:%=objs/%.so) $(binary)
 	@t/lib/place $(addons:%=$(tree)/objs/%.so) $(out)
 
-test-module: $(tree)/objs/Makefile
+# after the modules: both link objects of one tree
+test-module: modules
 ifneq ($(test_addon),)
 	@$(MAKE) $(quiet) -C $(tree) -f objs/Makefile objs/ngx_mesh_test_module.so
 	@t/lib/place $(tree)/objs/ngx_mesh_test_module.so $(out)/test
