@@ -11,9 +11,6 @@
 #include "ngx_gateway_select_check_conf.h"
 
 
-#define NGX_GATEWAY_SELECT_NAME_MAX  255
-
-
 static char *ngx_gateway_select_init_http(ngx_conf_t *cf,
     ngx_gateway_select_main_conf_t *gmcf);
 static char *ngx_gateway_select_conf_conflict(ngx_conf_t *cf, ngx_str_t *name,

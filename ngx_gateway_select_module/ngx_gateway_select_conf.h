@@ -14,6 +14,19 @@
 #include "ngx_gateway_select.h"
 
 
+#define NGX_GATEWAY_SELECT_NAME_MAX    255    /* of a chain, a node, ... */
+
+/* where a key of a chain stands: gateway_chain {}, gateway_select */
+
+#define NGX_GATEWAY_SELECT_IN_CHAIN    0x01
+#define NGX_GATEWAY_SELECT_IN_POOL     0x02
+
+/* what is not configured, of types that nginx has no such value for */
+
+#define NGX_GATEWAY_SELECT_UNSET       -1.0
+#define NGX_GATEWAY_SELECT_UNSET_COUNT ((uint32_t) -1)
+
+
 /*
  * The content handler of an endpoint: the command's "post" points to one of
  * these, its setter is ngx_gateway_select_conf_endpoint(), which refuses a
@@ -67,10 +80,15 @@ ngx_gateway_select_chain_t *ngx_gateway_select_chain_add(ngx_conf_t *cf,
 
 /*
  * A key of gateway_select: the name and value of "name=value"; several
- * values are separated by commas.  The same table serves gateway_chain {}.
+ * values are separated by commas.
  */
 char *ngx_gateway_select_conf_key(ngx_conf_t *cf,
     ngx_gateway_select_chain_t *chain, ngx_str_t *name, ngx_str_t *value);
+
+/* One key and its n values; where: IN_CHAIN or IN_POOL. */
+char *ngx_gateway_select_conf_values(ngx_conf_t *cf,
+    ngx_gateway_select_chain_t *chain, ngx_uint_t where, ngx_str_t *name,
+    ngx_str_t *values, ngx_uint_t n);
 
 /* A chain without any value, for what is then merged into. */
 ngx_int_t ngx_gateway_select_chain_init(ngx_conf_t *cf,
