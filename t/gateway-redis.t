@@ -124,9 +124,9 @@ sub total { my ($gateway) = @_; return sub { $gateway->sum('tries') } }
 
 {
     $servers->set(0, status => 500);
-    $one->call(40);
     my $name = $one->name(0);
     $two->becomes('response', sub {
+        $one->call(10);
         ($two->nodes->{$name}{excluded} // [])->[0]{reason} // 'none'
     }, 'a penalty is known to the other gateway', 15);
     $servers->set(0, status => 200);
