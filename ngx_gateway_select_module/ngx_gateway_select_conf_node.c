@@ -32,6 +32,8 @@ static ngx_int_t ngx_gateway_select_node_operator(
     ngx_gateway_select_server_t *server, ngx_str_t *value);
 static ngx_int_t ngx_gateway_select_node_weight(
     ngx_gateway_select_server_t *server, ngx_str_t *value);
+static ngx_int_t ngx_gateway_select_node_backup(
+    ngx_gateway_select_server_t *server, ngx_str_t *value);
 static ngx_int_t ngx_gateway_select_node_down(
     ngx_gateway_select_server_t *server, ngx_str_t *value);
 static ngx_int_t ngx_gateway_select_node_key(ngx_conf_t *cf,
@@ -44,6 +46,7 @@ static ngx_gateway_select_param_t  ngx_gateway_select_node_params[] = {
     { ngx_string("name="), ngx_gateway_select_node_name },
     { ngx_string("operator="), ngx_gateway_select_node_operator },
     { ngx_string("weight="), ngx_gateway_select_node_weight },
+    { ngx_string("backup"), ngx_gateway_select_node_backup },
     { ngx_string("down"), ngx_gateway_select_node_down },
     { ngx_null_string, NULL }
 };
@@ -195,6 +198,20 @@ ngx_gateway_select_node_weight(ngx_gateway_select_server_t *server,
     }
 
     server->weight = weight;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_gateway_select_node_backup(ngx_gateway_select_server_t *server,
+    ngx_str_t *value)
+{
+    if (server->backup) {
+        return NGX_ERROR;
+    }
+
+    server->backup = 1;
 
     return NGX_OK;
 }

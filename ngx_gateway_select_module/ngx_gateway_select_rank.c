@@ -43,6 +43,10 @@ static double ngx_gateway_select_rank_pace(
     ngx_gateway_select_session_t *session, uint32_t place);
 static gateway_candidate_t *ngx_gateway_select_rank_candidate(
     ngx_gateway_select_ranker_t *ranker, uint32_t i);
+static ngx_int_t ngx_gateway_select_rank_backups(
+    ngx_gateway_select_ranker_t *ranker);
+static ngx_uint_t ngx_gateway_select_rank_in(
+    ngx_gateway_select_ranker_t *ranker, uint32_t i);
 static ngx_int_t ngx_gateway_select_rank_table(
     ngx_gateway_select_ranker_t *ranker);
 static ngx_int_t ngx_gateway_select_rank_publish(
@@ -69,6 +73,7 @@ static ngx_gateway_select_rank_pt  ngx_gateway_select_rank_stages[] = {
     ngx_gateway_select_rank_count,
     ngx_gateway_select_rank_servers,
     ngx_gateway_select_rank_sessions,
+    ngx_gateway_select_rank_backups,
     ngx_gateway_select_rank_table,
     ngx_gateway_select_rank_publish,
     ngx_gateway_select_rank_note
@@ -292,8 +297,6 @@ ngx_gateway_select_rank_servers(ngx_gateway_select_ranker_t *ranker)
 
     for ( /* void */ ; ranker->position < last; ranker->position++) {
 
-        /* backup servers are for the balancer, when it has no other */
-
         if (server[ranker->position].backup || server[ranker->position].down)
         {
             continue;
@@ -445,6 +448,66 @@ ngx_gateway_select_rank_candidate(ngx_gateway_select_ranker_t *ranker,
     }
 
     return candidate;
+}
+
+
+/*
+ * Backup servers, where no other is in: then those that are out stay so, as
+ * long as a backup is better.  An upstream's balancer has its own way.
+ */
+
+static ngx_int_t
+ngx_gateway_select_rank_backups(ngx_gateway_select_ranker_t *ranker)
+{
+    uint32_t                      i, n;
+    gateway_candidate_t          *candidate;
+    ngx_gateway_select_server_t  *server;
+
+    n = ranker->ncandidates;
+
+    if (ranker->conf->upstream || ngx_gateway_select_rank_in(ranker, 0)) {
+        return NGX_OK;
+    }
+
+    server = ranker->conf->servers.elts;
+
+    for (i = 0; i < ranker->conf->servers.nelts; i++) {
+
+        if (!server[i].backup || server[i].down) {
+            continue;
+        }
+
+        candidate = ngx_gateway_select_rank_candidate(ranker, server[i].node);
+
+        if (candidate) {
+            candidate->weight *= (double) server[i].weight;
+        }
+    }
+
+    if (!ngx_gateway_select_rank_in(ranker, n)) {
+        return NGX_OK;
+    }
+
+    for (i = 0; i < n; i++) {
+        ranker->candidates[i].state = GATEWAY_CANDIDATE_NEVER;
+    }
+
+    return NGX_OK;
+}
+
+
+/* Is any of the candidates from this one on in? */
+
+static ngx_uint_t
+ngx_gateway_select_rank_in(ngx_gateway_select_ranker_t *ranker, uint32_t i)
+{
+    for ( /* void */ ; i < ranker->ncandidates; i++) {
+        if (ranker->candidates[i].state == GATEWAY_CANDIDATE_IN) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -19,6 +19,7 @@ typedef enum {
     NGX_GATEWAY_SELECT_RANK_COUNT,         /* candidates there may be */
     NGX_GATEWAY_SELECT_RANK_SERVERS,
     NGX_GATEWAY_SELECT_RANK_SESSIONS,
+    NGX_GATEWAY_SELECT_RANK_BACKUPS,       /* where no other is in */
     NGX_GATEWAY_SELECT_RANK_TABLE,
     NGX_GATEWAY_SELECT_RANK_PUBLISH,
     NGX_GATEWAY_SELECT_RANK_NOTE,          /* in the nodes, for reports */
