@@ -16,7 +16,7 @@ use Test::More;
 my $servers = MeshServers->start(2);
 my $gateway = MeshReport->new(
     servers => $servers,
-    http => 'gateway_chain "a&b" { node http://127.0.0.1:1 name=x; }'
+    http => 'gateway_chain "a&b" { node http://127.0.0.1:1/KEY name=xyz; }'
         . ' gateway_chain none { family evm; }',
 )->start;
 
@@ -36,7 +36,7 @@ $gateway->becomes(40, sub { $gateway->sum('tries') }, 'tries');
     like($lines[0], qr/^CHAIN +NODE +OPERATOR +STATE +SHARE +GIVEN +OK /,
          'a head');
     is(scalar @lines, 4, 'and a line for each');
-    like($out, qr/^a&b +x +127\.0\.0\.0\/24 +in +100\.0%/m, 'with its share');
+    like($out, qr/^a&b +xyz +127\.0\.0\.0\/24 +in +100\.0%/m, 'with its share');
     like($out, qr/^u:eth +\Q$name[0]\E .* in +\d+\.\d%/m, 'of its chain');
 
     ($code, $out) = gateway('nodes', '--chain', 'a&b');
@@ -57,7 +57,8 @@ $gateway->becomes(40, sub { $gateway->sum('tries') }, 'tries');
     is($err, qq(meshctl: no node of chain "none": no_nodes\n), 'and why');
 
     ($code, $out) = ctl('gateway', 'find', 'a&b', @url, '--json');
-    is(JSON::PP::decode_json($out)->{node}{address}, 'x', 'as JSON');
+    is(JSON::PP::decode_json($out)->{node}{address}, 'xyz',
+       'as JSON');
 }
 
 {
@@ -69,6 +70,11 @@ $gateway->becomes(40, sub { $gateway->sum('tries') }, 'tries');
     ($code, $out, my $err) = gateway('why', 'u:eth', 'nobody');
     is($code, 1, 'not one that is none');
     is($err, qq(meshctl: chain "u:eth" has no node "nobody"\n), 'by name');
+
+    for my $name ('xyz', 'xy', '127.0.0.1:1') {
+        ($code, $out) = gateway('why', 'a&b', $name);
+        like($out, qr/^node +xyz$/m, "a node by \"$name\"");
+    }
 }
 
 {
@@ -93,7 +99,9 @@ $gateway->becomes(40, sub { $gateway->sum('tries') }, 'tries');
 }
 
 for ([['cordon', 'no', 'x'], 1, 'there is no chain "no"'],
-     [['cordon', 'u:eth', 'x"y'], 1, 'the chain has no node "x"y"'],
+     [['cordon', 'u:eth', 'x"y'], 1, 'chain "u:eth" has no node "x"y"'],
+     [['cordon', 'u:eth', '127.0.0.1'], 1,
+      '2 nodes of chain "u:eth" could be "127.0.0.1"'],
      [['nodes', '--chain', 'no'], 1, 'there is no chain "no"'],
      [['cordon', 'u:eth'], 2, 'one of a node and --operator is expected'],
      [['cordon', 'u:eth', 'x', '--operator', 'y'], 2,
