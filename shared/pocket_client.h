@@ -41,6 +41,24 @@ int pocket_client_sign(pocket_relay_t *relay, const unsigned char *key,
     pocket_hash_t *hash, pocket_relay_hashes_t *hashes, pocket_alloc_t *a);
 
 /*
+ * The same as text, in two pieces that follow one another, for a relay that
+ * several servicers may be asked for.  The first one, of payload and height,
+ * is that of them all, as is the request's hash.  1; 0: a string is not UTF-8,
+ * and would not arrive as it is; POCKET_ERROR: no memory, or no hash.
+ */
+int pocket_client_head(const pocket_relay_t *relay, pocket_hash_t *hash,
+    unsigned char *request_hash, pocket_str_t *text, pocket_alloc_t *a);
+
+/*
+ * The second one, the proof: all of it is set but request hash and signature.
+ * aat_hash is that of its AAT.  POCKET_OK or POCKET_ERROR.
+ */
+int pocket_client_tail(pocket_proof_t *proof, const unsigned char *key,
+    const unsigned char *request_hash, const unsigned char *aat_hash,
+    pocket_hash_t *hash, unsigned char *proof_hash, pocket_str_t *text,
+    pocket_alloc_t *a);
+
+/*
  * Reads an answer of any status.  1; 0: it is none of a relay, *err says why;
  * POCKET_ERROR: no memory.  Strings are slices of body or of a.
  */

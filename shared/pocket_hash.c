@@ -49,6 +49,36 @@ pocket_hash_create(void)
 }
 
 
+pocket_hash_t *
+pocket_hash_copy(const pocket_hash_t *h)
+{
+    pocket_hash_t  *copy;
+
+    copy = calloc(1, sizeof(pocket_hash_t));
+    if (copy == NULL) {
+        return NULL;
+    }
+
+    (void) EVP_MD_up_ref(h->md);
+
+    copy->md = h->md;
+    copy->failed = h->failed;
+    copy->ctx = EVP_MD_CTX_new();
+
+    /* one that was never begun has no state */
+
+    if (copy->ctx == NULL
+        || (EVP_MD_CTX_get0_md(h->ctx) != NULL
+            && EVP_MD_CTX_copy_ex(copy->ctx, h->ctx) != 1))
+    {
+        pocket_hash_destroy(copy);
+        return NULL;
+    }
+
+    return copy;
+}
+
+
 void
 pocket_hash_destroy(pocket_hash_t *h)
 {

@@ -27,6 +27,9 @@ typedef struct {
 
 /* NULL: no memory, or OpenSSL has no SHA3-256.  Owned by the caller. */
 pocket_hash_t *pocket_hash_create(void);
+
+/* Another context in the state of h; NULL: no memory. */
+pocket_hash_t *pocket_hash_copy(const pocket_hash_t *h);
 void pocket_hash_destroy(pocket_hash_t *h);
 
 

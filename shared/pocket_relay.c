@@ -29,8 +29,6 @@ static int pocket_relay_header_cmp(const pocket_header_t *one,
     const pocket_header_t *two);
 static void pocket_relay_payload_text(pocket_text_t *t,
     const pocket_payload_t *payload);
-static void pocket_relay_meta_text(pocket_text_t *t,
-    const pocket_relay_t *relay);
 
 
 #define pocket_relay_field(name, type, member)                                \
@@ -335,15 +333,37 @@ pocket_relay_write(unsigned char *dst, const pocket_relay_t *relay)
 void
 pocket_relay_text(pocket_text_t *t, const pocket_relay_t *relay)
 {
-    const pocket_aat_t    *aat;
-    const pocket_proof_t  *proof;
+    pocket_relay_head_text(t, relay);
+    pocket_relay_tail_text(t, &relay->proof);
+}
 
-    proof = &relay->proof;
-    aat = &proof->aat;
 
+void
+pocket_relay_request_text(pocket_text_t *t, const pocket_relay_t *relay)
+{
+    pocket_relay_head_text(t, relay);
+    pocket_text_literal(t, "}");
+}
+
+
+void
+pocket_relay_head_text(pocket_text_t *t, const pocket_relay_t *relay)
+{
     pocket_text_literal(t, "{\"payload\":");
     pocket_relay_payload_text(t, &relay->payload);
-    pocket_relay_meta_text(t, relay);
+
+    pocket_text_literal(t, ",\"meta\":{\"block_height\":");
+    pocket_text_int(t, relay->block_height);
+    pocket_text_literal(t, "}");
+}
+
+
+void
+pocket_relay_tail_text(pocket_text_t *t, const pocket_proof_t *proof)
+{
+    const pocket_aat_t  *aat;
+
+    aat = &proof->aat;
 
     pocket_text_literal(t, ",\"proof\":{\"request_hash\":");
     pocket_text_string(t, &proof->request_hash);
@@ -368,16 +388,6 @@ pocket_relay_text(pocket_text_t *t, const pocket_relay_t *relay)
     pocket_text_literal(t, "},\"signature\":");
     pocket_text_string(t, &proof->signature);
     pocket_text_literal(t, "}}");
-}
-
-
-void
-pocket_relay_request_text(pocket_text_t *t, const pocket_relay_t *relay)
-{
-    pocket_text_literal(t, "{\"payload\":");
-    pocket_relay_payload_text(t, &relay->payload);
-    pocket_relay_meta_text(t, relay);
-    pocket_text_literal(t, "}");
 }
 
 
@@ -413,15 +423,6 @@ pocket_relay_payload_text(pocket_text_t *t, const pocket_payload_t *payload)
     }
 
     pocket_text_literal(t, "}}");
-}
-
-
-static void
-pocket_relay_meta_text(pocket_text_t *t, const pocket_relay_t *relay)
-{
-    pocket_text_literal(t, ",\"meta\":{\"block_height\":");
-    pocket_text_int(t, relay->block_height);
-    pocket_text_literal(t, "}");
 }
 
 

@@ -91,10 +91,13 @@ unsigned char *pocket_relay_write(unsigned char *dst,
 
 
 /*
- * Canonical texts, written to t: of all the relay, and those that are
+ * Canonical texts, written to t: of all the relay; its head, which is that of
+ * the request, too, and the rest, from the proof on; and those that are
  * hashed.  aat_hash is POCKET_HASH_LEN raw bytes.
  */
 void pocket_relay_text(pocket_text_t *t, const pocket_relay_t *relay);
+void pocket_relay_head_text(pocket_text_t *t, const pocket_relay_t *relay);
+void pocket_relay_tail_text(pocket_text_t *t, const pocket_proof_t *proof);
 void pocket_relay_request_text(pocket_text_t *t, const pocket_relay_t *relay);
 void pocket_relay_aat_text(pocket_text_t *t, const pocket_aat_t *aat);
 void pocket_relay_proof_text(pocket_text_t *t, const pocket_proof_t *proof,

@@ -49,6 +49,9 @@ static pocket_str_t test_str(const char *s);
 static void test_vector(const test_vector_t *v);
 static unsigned test_hex(const unsigned char *p, size_t len,
     const char *hex);
+static void test_texts(const pocket_relay_t *relay, const unsigned char *key,
+    const pocket_relay_hashes_t *hashes, const char *name);
+static void test_not_utf8(void);
 static void test_answers(void);
 
 
@@ -107,6 +110,7 @@ main(void)
         test_vector(&test_vectors[i]);
     }
 
+    test_not_utf8();
     test_answers();
 
     pocket_hash_destroy(hash);
@@ -205,6 +209,90 @@ test_vector(const test_vector_t *v)
 
     test(v->size == 0 || pocket_relay_size(&relay) == v->size, v->name,
          "size");
+
+    test_texts(&relay, key, &hashes, v->name);
+}
+
+
+/* the two texts are that of the whole relay */
+
+static void
+test_texts(const pocket_relay_t *relay, const unsigned char *key,
+    const pocket_relay_hashes_t *hashes, const char *name)
+{
+    pocket_str_t     head, tail;
+    pocket_proof_t   proof;
+    unsigned char    request[POCKET_HASH_LEN], told[POCKET_HASH_LEN];
+    unsigned char    text[4096];
+
+    proof = relay->proof;
+
+    test(pocket_client_head(relay, hash, request, &head, &alloc) == 1
+         && memcmp(request, hashes->request, POCKET_HASH_LEN) == 0, name,
+         "the head's hash");
+
+    test(pocket_client_tail(&proof, key, request, hashes->aat, hash, told,
+                            &tail, &alloc)
+         == POCKET_OK
+         && memcmp(told, hashes->proof, POCKET_HASH_LEN) == 0, name,
+         "the proof's hash");
+
+    test(pocket_relay_size(relay) == head.len + tail.len, name,
+         "size of both");
+
+    (void) pocket_relay_write(text, relay);
+
+    test(memcmp(text, head.data, head.len) == 0
+         && memcmp(text + head.len, tail.data, tail.len) == 0, name,
+         "both texts");
+}
+
+
+/* headers, and what must not be sent, as it would arrive as something else */
+
+static void
+test_not_utf8(void)
+{
+    size_t                  i;
+    pocket_str_t            head, *fields[5];
+    unsigned char           request[POCKET_HASH_LEN];
+    pocket_relay_t          relay;
+    pocket_header_t         headers[2];
+
+    memset(&relay, 0, sizeof(pocket_relay_t));
+
+    headers[0].name = test_str("A");
+    headers[0].value = test_str("<\"\x01>");
+    headers[1].name = test_str("B");
+    headers[1].value = test_str("");
+
+    relay.payload.headers = headers;
+    relay.payload.nheaders = 2;
+    relay.payload.has_headers = 1;
+    relay.block_height = INT64_MIN;
+
+    test(pocket_client_head(&relay, hash, request, &head, &alloc) == 1
+         && head.len == sizeof("{\"payload\":{\"data\":\"\",\"method\":\"\","
+                               "\"path\":\"\",\"headers\":{\"A\":\"\\u003c"
+                               "\\\"\\u0001\\u003e\",\"B\":\"\"}},\"meta\":{"
+                               "\"block_height\":-9223372036854775808}") - 1,
+         "head", "with headers");
+
+    fields[0] = &relay.payload.data;
+    fields[1] = &relay.payload.method;
+    fields[2] = &relay.payload.path;
+    fields[3] = &headers[1].name;
+    fields[4] = &headers[0].value;
+
+    for (i = 0; i < 5; i++) {
+        *fields[i] = test_str("a\xff");
+        test(pocket_client_head(&relay, hash, request, &head, &alloc) == 0,
+             "head", "a byte that is not UTF-8");
+        *fields[i] = test_str("\xc3\xa9");
+    }
+
+    test(pocket_client_head(&relay, hash, request, &head, &alloc) == 1,
+         "head", "UTF-8");
 }
 
 
