@@ -55,7 +55,8 @@ help:
 #: make fuzz             each fuzzer for FUZZ_SECONDS (60)
 #: make sim              ranking beside other policies: a table, and the
 #:                       plot t/sim/ranking.svg
-#: make bench            CPU, latency and memory of a relay
+#: make bench            CPU, latency and memory of a relay, of a pick and
+#:                       of a call through a gateway
 #: make lint             warnings of gcc and clang, style, shellcheck
 #: make matrix           builds with gcc and clang, of each tree in
 #:                       MATRIX='dir ...'
@@ -235,6 +236,7 @@ bench: all test-module $(benches)
 	@t/lib/packages run bench
 	-@t/bench/find
 	@t/bench/run
+	@t/bench/gateway
 
 lint: $(tree)/objs/Makefile
 	@t/lib/packages lint
