@@ -14,24 +14,39 @@
 
 #define GATEWAY_CALL_RECENT   120
 
-#define GATEWAY_CALL_ANY      (GATEWAY_DIALECT_EVM|GATEWAY_DIALECT_SOLANA     \
-                               |GATEWAY_DIALECT_COSMOS|GATEWAY_DIALECT_PLAIN)
+#define GATEWAY_CALL_DIGITS   12           /* of a block, with "0x" */
+
+/* where a block may be named: of as many parameters */
+
+#define GATEWAY_CALL_BLOCKS   3
 
 
-/* a name that ends with "*" stands for all that begin so */
+/*
+ * A name that ends with "*" stands for all that begin so, one that begins
+ * with it for all that end so.  block: the parameter that names the block,
+ * from 1; 0: none does, or no matter.
+ */
 
 typedef struct {
     unsigned              dialects;
     const char           *name;
     unsigned              traits;
+    unsigned              block;
 } gateway_call_method_t;
 
 
 typedef enum {
     GATEWAY_CALL_OTHER = 0,
+    GATEWAY_CALL_ID,
     GATEWAY_CALL_METHOD,
     GATEWAY_CALL_PARAMS
 } gateway_call_member_e;
+
+
+typedef struct {
+    const char             *name;
+    gateway_call_member_e   member;
+} gateway_call_name_t;
 
 
 typedef struct {
@@ -39,9 +54,17 @@ typedef struct {
     gateway_dialect_e      dialect;
     const pocket_str_t    *writes;
     size_t                 nwrites;
+    const pocket_str_t    *body;
     gateway_call_member_e  member;
-    unsigned               traits;         /* of the call being read */
-    uint64_t               block;
+
+    /* of the call being read */
+    const gateway_call_method_t  *method;
+    unsigned               traits;
+    unsigned               listed;         /* its parameters are an array */
+    unsigned               numbered;       /* a block's number is next */
+    uint32_t               nparams;
+    uint64_t               blocks[GATEWAY_CALL_BLOCKS];
+    pocket_str_t           first;          /* parameter, a string */
 } gateway_call_reader_t;
 
 
@@ -52,7 +75,13 @@ static void gateway_call_member(gateway_call_reader_t *reader,
     const pocket_json_event_t *ev);
 static void gateway_call_param(gateway_call_reader_t *reader,
     const pocket_json_event_t *ev);
+static void gateway_call_object(gateway_call_reader_t *reader,
+    const pocket_json_event_t *ev);
+static uint64_t gateway_call_block(const pocket_json_event_t *ev);
+static void gateway_call_begin(gateway_call_reader_t *reader);
 static void gateway_call_end(gateway_call_reader_t *reader);
+static const gateway_call_method_t *gateway_call_find(
+    gateway_dialect_e dialect, const pocket_str_t *method);
 static unsigned gateway_call_traits(gateway_call_reader_t *reader,
     const pocket_str_t *method);
 static unsigned gateway_call_is(const pocket_str_t *text, const char *name);
@@ -61,54 +90,81 @@ static void gateway_call_ids(gateway_call_t *call, gateway_dialect_e dialect,
 
 
 static const gateway_call_method_t  gateway_call_methods[] = {
-    { GATEWAY_DIALECT_EVM, "eth_send*", GATEWAY_CALL_WRITE },
-    { GATEWAY_DIALECT_EVM, "personal_*", GATEWAY_CALL_WRITE },
-    { GATEWAY_DIALECT_EVM, "eth_cancel*", GATEWAY_CALL_WRITE },
-    { GATEWAY_DIALECT_EVM, "eth_submit*", GATEWAY_CALL_WRITE },
-    { GATEWAY_DIALECT_EVM, "mev_*", GATEWAY_CALL_WRITE },
-    { GATEWAY_DIALECT_EVM, "bor_send*", GATEWAY_CALL_WRITE },
-    { GATEWAY_DIALECT_SOLANA, "sendTransaction", GATEWAY_CALL_WRITE },
-    { GATEWAY_DIALECT_SOLANA, "requestAirdrop", GATEWAY_CALL_WRITE },
-    { GATEWAY_DIALECT_COSMOS, "broadcast_*", GATEWAY_CALL_WRITE },
+    { GATEWAY_DIALECT_EVM, "eth_send*", GATEWAY_CALL_WRITE, 0 },
+    { GATEWAY_DIALECT_EVM, "personal_*", GATEWAY_CALL_WRITE, 0 },
+    { GATEWAY_DIALECT_EVM, "eth_cancel*", GATEWAY_CALL_WRITE, 0 },
+    { GATEWAY_DIALECT_EVM, "eth_submit*", GATEWAY_CALL_WRITE, 0 },
+    { GATEWAY_DIALECT_EVM, "mev_*", GATEWAY_CALL_WRITE, 0 },
+    { GATEWAY_DIALECT_EVM, "bor_send*", GATEWAY_CALL_WRITE, 0 },
+    { GATEWAY_DIALECT_SOLANA, "sendTransaction", GATEWAY_CALL_WRITE, 0 },
+    { GATEWAY_DIALECT_SOLANA, "requestAirdrop", GATEWAY_CALL_WRITE, 0 },
+    { GATEWAY_DIALECT_COSMOS, "broadcast_*", GATEWAY_CALL_WRITE, 0 },
     { GATEWAY_DIALECT_COSMOS|GATEWAY_DIALECT_PLAIN, "send*",
-      GATEWAY_CALL_WRITE },
-    { GATEWAY_DIALECT_PLAIN, "submit*", GATEWAY_CALL_WRITE },
-    { GATEWAY_DIALECT_PLAIN, "broadcast*", GATEWAY_CALL_WRITE },
+      GATEWAY_CALL_WRITE, 0 },
+    { GATEWAY_DIALECT_PLAIN, "submit*", GATEWAY_CALL_WRITE, 0 },
+    { GATEWAY_DIALECT_PLAIN, "broadcast*", GATEWAY_CALL_WRITE, 0 },
 
-    { GATEWAY_DIALECT_EVM, "eth_newFilter",
-      GATEWAY_CALL_STICKY|GATEWAY_CALL_LOGS },
-    { GATEWAY_DIALECT_EVM, "eth_newBlockFilter", GATEWAY_CALL_STICKY },
-    { GATEWAY_DIALECT_EVM, "eth_newPendingTransactionFilter",
-      GATEWAY_CALL_STICKY },
-    { GATEWAY_DIALECT_EVM, "eth_getFilterChanges", GATEWAY_CALL_STICKY },
-    { GATEWAY_DIALECT_EVM, "eth_getFilterLogs", GATEWAY_CALL_STICKY },
-    { GATEWAY_DIALECT_EVM, "eth_uninstallFilter", GATEWAY_CALL_STICKY },
+    /* eth_, and what chains of their own name make of it: klay_, hmy_, ... */
 
-    { GATEWAY_DIALECT_EVM, "trace_*", GATEWAY_CALL_TRACE },
-    { GATEWAY_DIALECT_EVM, "debug_*", GATEWAY_CALL_TRACE },
-    { GATEWAY_DIALECT_EVM, "arbtrace_*", GATEWAY_CALL_TRACE },
-    { GATEWAY_DIALECT_EVM, "eth_getLogs", GATEWAY_CALL_LOGS },
+    { GATEWAY_DIALECT_EVM, "*_newFilter",
+      GATEWAY_CALL_FILTER|GATEWAY_CALL_LOGS, 0 },
+    { GATEWAY_DIALECT_EVM, "*_newBlockFilter", GATEWAY_CALL_FILTER, 0 },
+    { GATEWAY_DIALECT_EVM, "*_newPendingTransactionFilter",
+      GATEWAY_CALL_FILTER, 0 },
+    { GATEWAY_DIALECT_EVM, "*_getFilterChanges", GATEWAY_CALL_STICKY, 0 },
+    { GATEWAY_DIALECT_EVM, "*_getFilterLogs", GATEWAY_CALL_STICKY, 0 },
+    { GATEWAY_DIALECT_EVM, "*_uninstallFilter", GATEWAY_CALL_STICKY, 0 },
 
-    { GATEWAY_DIALECT_EVM, "eth_call", GATEWAY_CALL_STATE },
-    { GATEWAY_DIALECT_EVM, "eth_getBalance", GATEWAY_CALL_STATE },
-    { GATEWAY_DIALECT_EVM, "eth_getCode", GATEWAY_CALL_STATE },
-    { GATEWAY_DIALECT_EVM, "eth_getStorageAt", GATEWAY_CALL_STATE },
-    { GATEWAY_DIALECT_EVM, "eth_getTransactionCount", GATEWAY_CALL_STATE },
-    { GATEWAY_DIALECT_EVM, "eth_getProof", GATEWAY_CALL_STATE },
-    { GATEWAY_DIALECT_EVM, "eth_estimateGas", GATEWAY_CALL_STATE },
-    { GATEWAY_DIALECT_SOLANA, "getBlock", GATEWAY_CALL_STATE },
-    { GATEWAY_DIALECT_SOLANA, "getTransaction", GATEWAY_CALL_STATE }
+    { GATEWAY_DIALECT_EVM, "trace_*", GATEWAY_CALL_TRACE, 0 },
+    { GATEWAY_DIALECT_EVM, "debug_*", GATEWAY_CALL_TRACE, 0 },
+    { GATEWAY_DIALECT_EVM, "arbtrace_*", GATEWAY_CALL_TRACE, 0 },
+    { GATEWAY_DIALECT_EVM, "eth_getLogs", GATEWAY_CALL_LOGS, 0 },
+
+    { GATEWAY_DIALECT_EVM, "eth_call", GATEWAY_CALL_STATE, 2 },
+    { GATEWAY_DIALECT_EVM, "eth_getBalance", GATEWAY_CALL_STATE, 2 },
+    { GATEWAY_DIALECT_EVM, "eth_getCode", GATEWAY_CALL_STATE, 2 },
+    { GATEWAY_DIALECT_EVM, "eth_getStorageAt", GATEWAY_CALL_STATE, 3 },
+    { GATEWAY_DIALECT_EVM, "eth_getTransactionCount", GATEWAY_CALL_STATE,
+      2 },
+    { GATEWAY_DIALECT_EVM, "eth_getProof", GATEWAY_CALL_STATE, 3 },
+    { GATEWAY_DIALECT_EVM, "eth_estimateGas", GATEWAY_CALL_STATE, 2 },
+    { GATEWAY_DIALECT_SOLANA, "getBlock", GATEWAY_CALL_STATE, 1 },
+
+    { GATEWAY_DIALECT_EVM, "eth_getBlockByNumber", GATEWAY_CALL_NULL, 1 },
+    { GATEWAY_DIALECT_EVM, "eth_getBlockByHash", GATEWAY_CALL_NULL, 0 },
+    { GATEWAY_DIALECT_EVM, "eth_getBlockReceipts", GATEWAY_CALL_NULL, 1 },
+    { GATEWAY_DIALECT_EVM, "eth_getBlockTransactionCountByNumber",
+      GATEWAY_CALL_NULL, 1 },
+    { GATEWAY_DIALECT_EVM, "eth_getBlockTransactionCountByHash",
+      GATEWAY_CALL_NULL, 0 },
+    { GATEWAY_DIALECT_EVM, "eth_getTransactionByHash", GATEWAY_CALL_NULL,
+      0 },
+    { GATEWAY_DIALECT_EVM, "eth_getTransactionByBlockNumberAndIndex",
+      GATEWAY_CALL_NULL, 1 },
+    { GATEWAY_DIALECT_EVM, "eth_getTransactionByBlockHashAndIndex",
+      GATEWAY_CALL_NULL, 0 },
+    { GATEWAY_DIALECT_EVM, "eth_getTransactionReceipt", GATEWAY_CALL_NULL,
+      0 },
+    { GATEWAY_DIALECT_SOLANA, "getTransaction", GATEWAY_CALL_NULL, 0 },
+    { GATEWAY_DIALECT_SOLANA, "getBlockTime", GATEWAY_CALL_NULL, 1 }
+};
+
+
+static const gateway_call_name_t  gateway_call_members[] = {
+    { "id", GATEWAY_CALL_ID },
+    { "method", GATEWAY_CALL_METHOD },
+    { "params", GATEWAY_CALL_PARAMS }
 };
 
 
 /* POST without JSON-RPC that changes nothing, by the beginning of its path */
 
 static const gateway_call_method_t  gateway_call_queries[] = {
-    { GATEWAY_DIALECT_POCKET, "/v1/query/*", 0 },
-    { GATEWAY_DIALECT_POCKET, "/v1/client/dispatch", 0 },
-    { GATEWAY_DIALECT_COSMOS, "/cosmos/tx/v1beta1/simulate", 0 },
-    { GATEWAY_DIALECT_COSMOS, "/cosmos/tx/v1beta1/decode", 0 },
-    { GATEWAY_DIALECT_COSMOS, "/cosmos/tx/v1beta1/encode", 0 }
+    { GATEWAY_DIALECT_POCKET, "/v1/query/*", 0, 0 },
+    { GATEWAY_DIALECT_POCKET, "/v1/client/dispatch", 0, 0 },
+    { GATEWAY_DIALECT_COSMOS, "/cosmos/tx/v1beta1/simulate", 0, 0 },
+    { GATEWAY_DIALECT_COSMOS, "/cosmos/tx/v1beta1/decode", 0, 0 },
+    { GATEWAY_DIALECT_COSMOS, "/cosmos/tx/v1beta1/encode", 0, 0 }
 };
 
 
@@ -124,6 +180,7 @@ gateway_call_read(gateway_call_t *call, gateway_dialect_e dialect,
     memset(call, 0, sizeof(gateway_call_t));
 
     call->block = GATEWAY_CALL_NO_BLOCK;
+    call->newest = GATEWAY_CALL_NO_BLOCK;
 
     memset(&reader, 0, sizeof(gateway_call_reader_t));
 
@@ -131,7 +188,7 @@ gateway_call_read(gateway_call_t *call, gateway_dialect_e dialect,
     reader.dialect = dialect;
     reader.writes = writes;
     reader.nwrites = n;
-    reader.block = GATEWAY_CALL_NO_BLOCK;
+    reader.body = body;
 
     if (body->len == 0
         || pocket_json_read(body, gateway_call_event, &reader, &err) != 1
@@ -205,14 +262,30 @@ gateway_call_event(void *data, const pocket_json_event_t *ev)
 
     depth = ev->depth - (call->batch && ev->depth);
 
-    if (depth == 0 && ev->type == POCKET_JSON_OBJECT_END) {
-        gateway_call_end(reader);
+    switch (depth) {
 
-    } else if (depth == 1) {
+    case 0:
+
+        if (ev->type == POCKET_JSON_OBJECT) {
+            gateway_call_begin(reader);
+
+        } else if (ev->type == POCKET_JSON_OBJECT_END) {
+            gateway_call_end(reader);
+        }
+
+        break;
+
+    case 1:
         gateway_call_member(reader, ev);
+        break;
 
-    } else if (depth == 2 && reader->member == GATEWAY_CALL_PARAMS) {
+    case 2:
         gateway_call_param(reader, ev);
+        break;
+
+    case 3:
+        gateway_call_object(reader, ev);
+        break;
     }
 
     return 1;
@@ -220,21 +293,60 @@ gateway_call_event(void *data, const pocket_json_event_t *ev)
 
 
 static void
+gateway_call_begin(gateway_call_reader_t *reader)
+{
+    uint32_t  i;
+
+    reader->member = GATEWAY_CALL_OTHER;
+    reader->method = NULL;
+    reader->traits = 0;
+    reader->listed = 0;
+    reader->numbered = 0;
+    reader->nparams = 0;
+    reader->first.len = 0;
+
+    for (i = 0; i < GATEWAY_CALL_BLOCKS; i++) {
+        reader->blocks[i] = GATEWAY_CALL_NO_BLOCK;
+    }
+}
+
+
+static void
 gateway_call_member(gateway_call_reader_t *reader,
     const pocket_json_event_t *ev)
 {
+    size_t  i;
+
     if (ev->type == POCKET_JSON_KEY) {
-        reader->member = gateway_call_is(&ev->raw, "method")
-                         ? GATEWAY_CALL_METHOD
-                         : gateway_call_is(&ev->raw, "params")
-                         ? GATEWAY_CALL_PARAMS : GATEWAY_CALL_OTHER;
+        reader->member = GATEWAY_CALL_OTHER;
+
+        for (i = 0;
+             i < sizeof(gateway_call_members) / sizeof(gateway_call_name_t);
+             i++)
+        {
+            if (gateway_call_is(&ev->raw, gateway_call_members[i].name)) {
+                reader->member = gateway_call_members[i].member;
+            }
+        }
+
         return;
     }
 
-    if (reader->member == GATEWAY_CALL_METHOD
-        && ev->type == POCKET_JSON_STRING)
+    if (reader->member == GATEWAY_CALL_PARAMS) {
+        reader->listed = (ev->type == POCKET_JSON_ARRAY);
+
+    } else if (reader->member == GATEWAY_CALL_ID) {
+
+        if (reader->call->id.len == 0 && ev->type <= POCKET_JSON_STRING) {
+            reader->call->id.data = reader->body->data + ev->start;
+            reader->call->id.len = ev->end - ev->start;
+        }
+
+    } else if (reader->member == GATEWAY_CALL_METHOD
+               && ev->type == POCKET_JSON_STRING)
     {
         reader->call->n++;
+        reader->method = gateway_call_find(reader->dialect, &ev->raw);
 
         /* one that is escaped is meant to be mistaken for another */
 
@@ -244,52 +356,96 @@ gateway_call_member(gateway_call_reader_t *reader,
 }
 
 
-/* The number of a block is a hexadecimal string of few digits. */
-
 static void
 gateway_call_param(gateway_call_reader_t *reader,
     const pocket_json_event_t *ev)
 {
-    size_t         i;
-    uint64_t       block;
-    unsigned char  ch;
-
-    if (ev->type != POCKET_JSON_STRING) {
-        return;
-    }
-
-    if (gateway_call_is(&ev->raw, "earliest")) {
-        reader->block = 0;
-        return;
-    }
-
-    if (ev->raw.len < 3 || ev->raw.len > 12
-        || ev->raw.data[0] != '0' || ev->raw.data[1] != 'x')
+    if (reader->member != GATEWAY_CALL_PARAMS || !reader->listed
+        || ev->type > POCKET_JSON_ARRAY)
     {
         return;
     }
 
-    for (block = 0, i = 2; i < ev->raw.len; i++) {
+    if (reader->nparams == 0 && ev->type == POCKET_JSON_STRING) {
+        reader->first = ev->raw;
+    }
+
+    if (reader->nparams < GATEWAY_CALL_BLOCKS) {
+        reader->blocks[reader->nparams] = gateway_call_block(ev);
+    }
+
+    reader->numbered = 0;
+    reader->nparams++;
+}
+
+
+/* A block as EIP-1898 has it: {"blockNumber":"0x10"} */
+
+static void
+gateway_call_object(gateway_call_reader_t *reader,
+    const pocket_json_event_t *ev)
+{
+    if (reader->member != GATEWAY_CALL_PARAMS || !reader->listed
+        || reader->nparams == 0 || reader->nparams > GATEWAY_CALL_BLOCKS)
+    {
+        return;
+    }
+
+    if (ev->type == POCKET_JSON_KEY) {
+        reader->numbered = gateway_call_is(&ev->raw, "blockNumber");
+
+    } else if (reader->numbered) {
+        reader->blocks[reader->nparams - 1] = gateway_call_block(ev);
+        reader->numbered = 0;
+    }
+}
+
+
+/* Hexadecimal in a string, or a number, each of few digits. */
+
+static uint64_t
+gateway_call_block(const pocket_json_event_t *ev)
+{
+    size_t         i;
+    unsigned       hex, digit;
+    uint64_t       block;
+    unsigned char  ch;
+
+    hex = (ev->type == POCKET_JSON_STRING);
+
+    if (hex && gateway_call_is(&ev->raw, "earliest")) {
+        return 0;
+    }
+
+    if ((!hex && ev->type != POCKET_JSON_NUMBER)
+        || ev->raw.len > GATEWAY_CALL_DIGITS
+        || (hex && (ev->raw.len < 3 || ev->raw.data[0] != '0'
+                    || ev->raw.data[1] != 'x')))
+    {
+        return GATEWAY_CALL_NO_BLOCK;
+    }
+
+    for (block = 0, i = hex ? 2 : 0; i < ev->raw.len; i++) {
 
         ch = ev->raw.data[i];
 
         if (ch >= '0' && ch <= '9') {
-            block = block << 4 | (uint64_t) (ch - '0');
-            continue;
+            digit = ch - '0';
+
+        } else {
+            ch |= 0x20;
+
+            if (!hex || ch < 'a' || ch > 'f') {
+                return GATEWAY_CALL_NO_BLOCK;
+            }
+
+            digit = ch - 'a' + 10;
         }
 
-        ch |= 0x20;
-
-        if (ch < 'a' || ch > 'f') {
-            return;
-        }
-
-        block = block << 4 | (uint64_t) (ch - 'a' + 10);
+        block = block * (hex ? 16 : 10) + digit;
     }
 
-    if (block < reader->block) {
-        reader->block = block;
-    }
+    return block;
 }
 
 
@@ -298,30 +454,49 @@ gateway_call_param(gateway_call_reader_t *reader,
 static void
 gateway_call_end(gateway_call_reader_t *reader)
 {
+    uint64_t         block;
     gateway_call_t  *call;
 
     call = reader->call;
     call->traits |= reader->traits;
 
-    if ((reader->traits & GATEWAY_CALL_STATE) && reader->block < call->block)
-    {
-        call->block = reader->block;
+    block = (reader->method && reader->method->block)
+            ? reader->blocks[reader->method->block - 1]
+            : GATEWAY_CALL_NO_BLOCK;
+
+    if ((reader->traits & GATEWAY_CALL_STATE) && block < call->block) {
+        call->block = block;
     }
 
-    reader->traits = 0;
-    reader->block = GATEWAY_CALL_NO_BLOCK;
-    reader->member = GATEWAY_CALL_OTHER;
+    if ((reader->traits & GATEWAY_CALL_NULL)
+        && block != GATEWAY_CALL_NO_BLOCK
+        && (call->newest == GATEWAY_CALL_NO_BLOCK || block > call->newest))
+    {
+        call->newest = block;
+    }
+
+    if ((reader->traits & GATEWAY_CALL_STICKY) && call->filter.len == 0) {
+        call->filter = reader->first;
+    }
 }
 
 
-static unsigned
-gateway_call_traits(gateway_call_reader_t *reader, const pocket_str_t *method)
+unsigned
+gateway_call_method(gateway_dialect_e dialect, const pocket_str_t *method)
 {
-    size_t                        i;
-    unsigned                      traits;
     const gateway_call_method_t  *m;
 
-    traits = 0;
+    m = gateway_call_find(dialect, method);
+
+    return m ? m->traits : 0;
+}
+
+
+static const gateway_call_method_t *
+gateway_call_find(gateway_dialect_e dialect, const pocket_str_t *method)
+{
+    size_t                        i;
+    const gateway_call_method_t  *m;
 
     for (i = 0;
          i < sizeof(gateway_call_methods) / sizeof(gateway_call_methods[0]);
@@ -329,13 +504,22 @@ gateway_call_traits(gateway_call_reader_t *reader, const pocket_str_t *method)
     {
         m = &gateway_call_methods[i];
 
-        if ((m->dialects & reader->dialect)
-            && gateway_call_is(method, m->name))
-        {
-            traits = m->traits;
-            break;
+        if ((m->dialects & dialect) && gateway_call_is(method, m->name)) {
+            return m;
         }
     }
+
+    return NULL;
+}
+
+
+static unsigned
+gateway_call_traits(gateway_call_reader_t *reader, const pocket_str_t *method)
+{
+    size_t    i;
+    unsigned  traits;
+
+    traits = reader->method ? reader->method->traits : 0;
 
     if (reader->nwrites == 0) {
         return traits;
@@ -361,6 +545,12 @@ gateway_call_is(const pocket_str_t *text, const char *name)
     size_t  len;
 
     len = strlen(name);
+
+    if (name[0] == '*') {
+        len--;
+        return text->len > len
+               && memcmp(text->data + text->len - len, name + 1, len) == 0;
+    }
 
     if (name[len - 1] == '*') {
         len--;

@@ -15,10 +15,12 @@
 /* Traits of a call; of a batch those of all its calls. */
 
 #define GATEWAY_CALL_WRITE    0x01         /* it changes the chain */
-#define GATEWAY_CALL_STICKY   0x02         /* the node keeps state of it */
+#define GATEWAY_CALL_STICKY   0x02         /* of a filter its node keeps */
 #define GATEWAY_CALL_STATE    0x04         /* of a block that is named */
 #define GATEWAY_CALL_TRACE    0x08
 #define GATEWAY_CALL_LOGS     0x10
+#define GATEWAY_CALL_FILTER   0x20         /* makes a filter */
+#define GATEWAY_CALL_NULL     0x40         /* null: the node has it not yet */
 
 
 /* What not every node has; classes of methods by which it is learned. */
@@ -36,6 +38,8 @@ typedef enum {
 
 /*
  * ids is a sum over the ids of all calls: answers may come in any order.
+ * filter and id are slices of the body: the first filter that is named, and
+ * the id of the first call with its quotes.
  */
 
 typedef struct {
@@ -45,7 +49,10 @@ typedef struct {
     uint32_t              n;               /* calls */
     uint32_t              nids;            /* 0: none, or not known */
     uint64_t              ids;
-    uint64_t              block;           /* the lowest one named */
+    uint64_t              block;           /* lowest one, of the STATE */
+    uint64_t              newest;          /* highest one, of the NULL */
+    pocket_str_t          filter;          /* empty: none is named */
+    pocket_str_t          id;
     gateway_want_e        want;
 } gateway_call_t;
 
@@ -58,6 +65,10 @@ typedef struct {
 void gateway_call_read(gateway_call_t *call, gateway_dialect_e dialect,
     const pocket_str_t *method, const pocket_str_t *path,
     const pocket_str_t *body, const pocket_str_t *writes, size_t n);
+
+/* The traits of a method by itself. */
+unsigned gateway_call_method(gateway_dialect_e dialect,
+    const pocket_str_t *method);
 
 /*
  * 1: the answer, read by a scan with "identify", is of another call.

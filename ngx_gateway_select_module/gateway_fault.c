@@ -16,6 +16,8 @@
 #define GATEWAY_FAULT_SOL    GATEWAY_DIALECT_SOLANA
 #define GATEWAY_FAULT_COSMOS GATEWAY_DIALECT_COSMOS
 
+#define GATEWAY_FAULT_METHOD -32601        /* JSON-RPC: not found */
+
 
 /* words are lower case */
 
@@ -159,6 +161,22 @@ static const gateway_fault_code_t  gateway_fault_codes[] = {
 };
 
 
+/* of methods and blocks that a node has not got, with any code */
+
+static const char  *const gateway_fault_absences[] = {
+    "does not exist/is not available",
+    "method not found",
+    "not supported",
+    "unsupported method",
+    "not whitelisted",
+    "not enabled",
+    "not implemented",
+    "header not found",
+    "block not found",
+    "unknown block"
+};
+
+
 /* statuses below 300 and all others say nothing of the node */
 
 static const gateway_fault_status_t  gateway_fault_statuses[] = {
@@ -210,6 +228,29 @@ gateway_fault_error(gateway_dialect_e dialect, int64_t code,
     }
 
     return GATEWAY_FAULT_CALLER;
+}
+
+
+unsigned
+gateway_fault_absent(int64_t code, const pocket_str_t *text)
+{
+    size_t  i;
+
+    if (code == GATEWAY_FAULT_METHOD) {
+        return 1;
+    }
+
+    for (i = 0;
+         i < sizeof(gateway_fault_absences)
+             / sizeof(gateway_fault_absences[0]);
+         i++)
+    {
+        if (gateway_fault_has(text, gateway_fault_absences[i])) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

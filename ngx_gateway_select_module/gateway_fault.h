@@ -47,6 +47,13 @@ gateway_fault_e gateway_fault_error(gateway_dialect_e dialect, int64_t code,
     const pocket_str_t *text);
 
 /*
+ * 1: a node that lacks what calls of one class need may say so: it does not
+ * know the method, or has not got the block.  That is a lack only for who
+ * knows that the call is of such a class.
+ */
+unsigned gateway_fault_absent(int64_t code, const pocket_str_t *text);
+
+/*
  * A status, when the body tells nothing better.  retry_after: the answer
  * has that header; rpc: JSON-RPC was asked, so that any page that is not
  * its answer is the node's fault.

@@ -547,7 +547,13 @@ gateway_scan_value_answer(gateway_scan_t *scan, uint32_t depth)
         scan->height = gateway_scan_height(scan);
     }
 
-    if (depth == 1 && (scan->quoted || !gateway_scan_is(scan, "null"))) {
+    if (depth == 1 && !scan->quoted && gateway_scan_is(scan, "null")) {
+
+        if (scan->section == GATEWAY_SCAN_RESULT) {
+            scan->null = 1;
+        }
+
+    } else if (depth == 1) {
 
         if (scan->section == GATEWAY_SCAN_ID) {
             gateway_scan_id(scan);
@@ -641,6 +647,11 @@ gateway_scan_erred(gateway_scan_t *scan)
 
     if (fault > scan->fault) {
         scan->fault = fault;
+        scan->erred = scan->code;
+    }
+
+    if (gateway_fault_absent(scan->code, &text)) {
+        scan->absent = 1;
     }
 
     scan->error = 0;

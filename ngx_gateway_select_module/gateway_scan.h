@@ -47,6 +47,8 @@ typedef struct {
     unsigned             json:1;           /* begins as JSON does */
     unsigned             other:1;          /* text that is not JSON */
     unsigned             result:1;         /* other than null */
+    unsigned             null:1;           /* a result that is null */
+    unsigned             absent:1;         /* gateway_fault_absent() */
     unsigned             error:1;
     unsigned             closed:1;         /* read to its end */
     unsigned             identify:1;       /* in: ids are wanted, too */
@@ -55,6 +57,7 @@ typedef struct {
     gateway_want_e       want;
     uint64_t             height;           /* 0: none was told */
     gateway_fault_e      fault;            /* of errors, the heaviest */
+    int64_t              erred;            /* its code, 0: none */
 
     /* private */
     gateway_dialect_e    dialect;

@@ -28,6 +28,21 @@ typedef struct {
 } test_answer_t;
 
 
+typedef struct {
+    gateway_dialect_e   dialect;
+    const char         *body;
+    uint64_t            block;
+    uint64_t            newest;
+} test_block_t;
+
+
+typedef struct {
+    const char         *body;
+    const char         *id;
+    const char         *filter;
+} test_slice_t;
+
+
 static void test(unsigned ok, const char *name, const char *text);
 static pocket_str_t test_str(const char *s);
 static void test_read(gateway_call_t *call, gateway_dialect_e dialect,
@@ -35,6 +50,8 @@ static void test_read(gateway_call_t *call, gateway_dialect_e dialect,
 static void test_calls(void);
 static void test_writes(void);
 static void test_abilities(void);
+static void test_blocks(void);
+static void test_slices(void);
 static void test_answers(void);
 
 
@@ -56,7 +73,16 @@ static const test_call_t  test_call_table[] = {
     { EVM, "POST", "", RPC("eth_sendUserOperation"), 1, GATEWAY_CALL_WRITE },
     { EVM, "POST", "", RPC("\\u0065th_call"), 1, GATEWAY_CALL_WRITE },
     { EVM, "POST", "", RPC("trace_block"), 1, GATEWAY_CALL_TRACE },
-    { EVM, "POST", "", RPC("eth_newBlockFilter"), 1, GATEWAY_CALL_STICKY },
+    { EVM, "POST", "", RPC("eth_newBlockFilter"), 1, GATEWAY_CALL_FILTER },
+    { EVM, "POST", "", RPC("eth_newFilter"), 1,
+      GATEWAY_CALL_FILTER|GATEWAY_CALL_LOGS },
+    { EVM, "POST", "", RPC("klay_newFilter"), 1,
+      GATEWAY_CALL_FILTER|GATEWAY_CALL_LOGS },
+    { EVM, "POST", "", RPC("_newFilter"), 1, 0 },
+    { EVM, "POST", "", RPC("eth_getFilterChanges"), 1, GATEWAY_CALL_STICKY },
+    { EVM, "POST", "", RPC("hmy_uninstallFilter"), 1, GATEWAY_CALL_STICKY },
+    { EVM, "POST", "", RPC("eth_getTransactionReceipt"), 1,
+      GATEWAY_CALL_NULL },
     { EVM, "POST", "", "[" RPC("eth_call") "," RPC("eth_getLogs") "]", 1,
       GATEWAY_CALL_STATE|GATEWAY_CALL_LOGS },
     { EVM, "POST", "", "[" RPC("eth_call") ","
@@ -101,12 +127,81 @@ static const test_answer_t  test_answer_table[] = {
 };
 
 
+#define NONE    GATEWAY_CALL_NO_BLOCK
+
+static const test_block_t  test_block_table[] = {
+    { EVM, "{\"method\":\"eth_call\",\"params\":[{},\"0x64\"]}", 100, NONE },
+    { EVM, "{\"params\":[{},\"0x64\"],\"method\":\"eth_call\"}", 100, NONE },
+    { EVM, "{\"method\":\"eth_call\",\"params\":[{\"to\":\"0x1\"},"
+      "\"latest\"]}", NONE, NONE },
+    { EVM, "{\"method\":\"eth_call\",\"params\":[{},\"earliest\"]}", 0,
+      NONE },
+    { EVM, "{\"method\":\"eth_call\",\"params\":[{},{\"blockNumber\":"
+      "\"0x64\"}]}", 100, NONE },
+    { EVM, "{\"method\":\"eth_call\",\"params\":[{\"blockNumber\":\"0x1\"},"
+      "{\"blockHash\":\"0x64\"}]}", NONE, NONE },
+    { EVM, "{\"method\":\"eth_call\",\"params\":[{},\"0x6g\"]}", NONE,
+      NONE },
+    { EVM, "{\"method\":\"eth_call\",\"params\":[{},"
+      "\"0x1234567890abcdef\"]}", NONE, NONE },
+    { EVM, "{\"method\":\"eth_call\",\"params\":{\"a\":1,\"b\":\"0x64\"}}",
+      NONE, NONE },
+
+    /* the slot of a contract is no block */
+
+    { EVM, "{\"method\":\"eth_getStorageAt\",\"params\":[\"0xa\",\"0x0\","
+      "\"latest\"]}", NONE, NONE },
+    { EVM, "{\"method\":\"eth_getStorageAt\",\"params\":[\"0xa\",\"0x0\","
+      "\"0x64\"]}", 100, NONE },
+
+    { EVM, "[{\"method\":\"eth_call\",\"params\":[{},\"0x64\"]},"
+      "{\"method\":\"eth_getCode\",\"params\":[\"0x1\",\"0x63\"]},"
+      "{\"method\":\"eth_call\",\"params\":[{},\"0x65\"]}]", 99, NONE },
+    { EVM, "{\"method\":\"eth_getBlockByNumber\",\"params\":[\"0x64\","
+      "false]}", NONE, 100 },
+    { EVM, "{\"method\":\"eth_getBlockByNumber\",\"params\":[\"latest\","
+      "false]}", NONE, NONE },
+    { EVM, "{\"method\":\"eth_getTransactionByBlockNumberAndIndex\","
+      "\"params\":[\"0x64\",\"0x0\"]}", NONE, 100 },
+    { EVM, "[{\"method\":\"eth_getBlockByNumber\",\"params\":[\"0x64\"]},"
+      "{\"method\":\"eth_getBlockByNumber\",\"params\":[\"0x65\"]}]", NONE,
+      101 },
+    { EVM, "{\"method\":\"eth_blockNumber\",\"params\":[\"0x64\"]}", NONE,
+      NONE },
+    { SOLANA, "{\"method\":\"getBlock\",\"params\":[100,{\"x\":1}]}", 100,
+      NONE },
+    { SOLANA, "{\"method\":\"getBlock\",\"params\":[1.5]}", NONE, NONE }
+};
+
+
+static const test_slice_t  test_slice_table[] = {
+    { "{\"id\":7,\"method\":\"m\"}", "7", "" },
+    { "{\"id\":\"a\",\"method\":\"m\"}", "\"a\"", "" },
+    { "{\"method\":\"m\"}", "", "" },
+    { "{\"id\":{},\"method\":\"m\"}", "", "" },
+    { "{\"id\":1,\"method\":\"eth_getFilterChanges\",\"params\":"
+      "[\"0x7a\"]}", "1", "0x7a" },
+    { "{\"id\":1,\"params\":[\"0x7a\"],\"method\":\"eth_getFilterLogs\"}",
+      "1", "0x7a" },
+    { "{\"id\":1,\"method\":\"eth_getFilterChanges\",\"params\":[7]}",
+      "1", "" },
+    { "{\"id\":1,\"method\":\"eth_getCode\",\"params\":[\"0x7a\"]}", "1",
+      "" },
+    { "[{\"id\":1,\"method\":\"eth_call\",\"params\":[\"0x1\"]},"
+      "{\"id\":2,\"method\":\"eth_uninstallFilter\",\"params\":[\"0x2\"]},"
+      "{\"id\":3,\"method\":\"eth_getFilterLogs\",\"params\":[\"0x3\"]}]",
+      "1", "0x2" }
+};
+
+
 int
 main(void)
 {
     test_calls();
     test_writes();
     test_abilities();
+    test_blocks();
+    test_slices();
     test_answers();
 
     printf("%u passed, %u failed\n", passed, failed);
@@ -200,7 +295,6 @@ test_abilities(void)
     test_read(&call, EVM, "POST", "", "{\"method\":\"eth_getBalance\","
               "\"params\":[\"0x00000000000000000000000000000000000000a0\","
               "\"0x64\"]}");
-    test(call.block == 100, "block", "named");
     test(gateway_call_ability(&call, 1000) == GATEWAY_ABILITY_ARCHIVE,
          "ability", "archive");
     test(gateway_call_ability(&call, 150) == GATEWAY_ABILITIES, "ability",
@@ -216,6 +310,57 @@ test_abilities(void)
     test_read(&call, EVM, "POST", "", RPC("debug_traceCall"));
     test(gateway_call_ability(&call, 1000) == GATEWAY_ABILITY_TRACE,
          "ability", "trace");
+
+    test_read(&call, EVM, "POST", "", RPC("eth_newFilter"));
+    test(gateway_call_ability(&call, 1000) == GATEWAY_ABILITY_LOGS,
+         "ability", "logs");
+}
+
+
+static void
+test_blocks(void)
+{
+    size_t               i;
+    gateway_call_t       call;
+    const test_block_t  *t;
+
+    for (i = 0; i < sizeof(test_block_table) / sizeof(test_block_t); i++) {
+        t = &test_block_table[i];
+
+        test_read(&call, t->dialect, "POST", "", t->body);
+
+        test(call.block == t->block, "block", t->body);
+        test(call.newest == t->newest, "newest", t->body);
+    }
+}
+
+
+/* slices of the body: whose filter, and what the first call is known by */
+
+static void
+test_slices(void)
+{
+    size_t               i;
+    pocket_str_t         id, filter;
+    gateway_call_t       call;
+    const test_slice_t  *t;
+
+    for (i = 0; i < sizeof(test_slice_table) / sizeof(test_slice_t); i++) {
+        t = &test_slice_table[i];
+
+        test_read(&call, EVM, "POST", "", t->body);
+
+        id = test_str(t->id);
+        filter = test_str(t->filter);
+
+        test(call.id.len == id.len
+             && (id.len == 0 || memcmp(call.id.data, id.data, id.len) == 0),
+             "id", t->body);
+        test(call.filter.len == filter.len
+             && (filter.len == 0
+                 || memcmp(call.filter.data, filter.data, filter.len) == 0),
+             "filter", t->body);
+    }
 }
 
 

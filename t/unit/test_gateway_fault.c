@@ -44,13 +44,23 @@ typedef struct {
 } test_answer_t;
 
 
+typedef struct {
+    const char           *body;
+    unsigned              null;
+    unsigned              absent;
+    int64_t               erred;
+} test_told_t;
+
+
 static void test(unsigned ok, const char *name, const char *text);
 static pocket_str_t test_str(const char *s);
 static void test_errors(void);
+static void test_absences(void);
 static void test_statuses(void);
 static void test_requests(void);
 static void test_answers(void);
 static void test_answer(const test_answer_t *in, size_t piece);
+static void test_told(void);
 static void test_limit(void);
 static void test_uris(void);
 
@@ -232,13 +242,30 @@ static const test_answer_t  test_answer_table[] = {
 };
 
 
+static const test_told_t  test_told_table[] = {
+    { "{\"result\":null,\"id\":1}", 1, 0, 0 },
+    { "{\"result\":\"null\",\"id\":1}", 0, 0, 0 },
+    { "{\"result\":{\"result\":null}}", 0, 0, 0 },
+    { "{\"id\":null,\"result\":1}", 0, 0, 0 },
+    { "[{\"result\":1},{\"result\":null}]", 1, 0, 0 },
+    { "{\"error\":{\"code\":-32601,\"message\":\"no\"}}", 0, 1, -32601 },
+    { "{\"error\":{\"code\":-32603,\"message\":\"x\"}}", 0, 0, -32603 },
+    { "{\"error\":{\"code\":-32000,\"message\":\"header not found\"}}", 0, 1,
+      -32000 },
+    { "[{\"error\":{\"code\":-32602}},{\"error\":{\"code\":-32601}},"
+      "{\"error\":{\"code\":-32603}}]", 0, 1, -32603 }
+};
+
+
 int
 main(void)
 {
     test_errors();
+    test_absences();
     test_statuses();
     test_requests();
     test_answers();
+    test_told();
     test_limit();
     test_uris();
 
@@ -287,6 +314,26 @@ test_errors(void)
         test(gateway_fault_error(in->dialect, in->code, &text) == in->fault,
              "error", in->text);
     }
+}
+
+
+static void
+test_absences(void)
+{
+    pocket_str_t  text;
+
+    text = test_str("");
+    test(gateway_fault_absent(-32601, &text) == 1, "absent", "by code");
+    test(gateway_fault_absent(-32603, &text) == 0, "absent", "no words");
+
+    text = test_str("the method trace_block does not exist/is not available");
+    test(gateway_fault_absent(-32000, &text) == 1, "absent", "by words");
+
+    text = test_str("Header not found");
+    test(gateway_fault_absent(-32000, &text) == 1, "absent", "header");
+
+    text = test_str("execution reverted");
+    test(gateway_fault_absent(3, &text) == 0, "absent", "revert");
 }
 
 
@@ -370,6 +417,29 @@ test_answer(const test_answer_t *in, size_t piece)
 
     test(gateway_scan_fault(&scan, 1) == in->fault
          && scan.height == in->height, "answer", in->body);
+}
+
+
+/* what else an answer tells: null, a lack, the code of its error */
+
+static void
+test_told(void)
+{
+    size_t              i;
+    gateway_scan_t      scan;
+    const test_told_t  *in;
+
+    for (i = 0; i < sizeof(test_told_table) / sizeof(test_told_t); i++) {
+        in = &test_told_table[i];
+
+        gateway_scan_answer(&scan, EVM, GATEWAY_WANT_NONE);
+        (void) gateway_scan(&scan, (const unsigned char *) in->body,
+                            strlen(in->body));
+
+        test(scan.null == in->null, "null", in->body);
+        test(scan.absent == in->absent, "absent", in->body);
+        test(scan.erred == in->erred, "code", in->body);
+    }
 }
 
 
