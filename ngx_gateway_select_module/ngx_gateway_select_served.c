@@ -120,6 +120,10 @@ ngx_gateway_select_session_publish(ngx_gateway_select_pair_t *pair,
 
     registry->ramping = 1;
 
+    /* what others have sent in it is asked for at once */
+
+    registry->counted = 0;
+
     ngx_gateway_select_session_sweep(registry);
     ngx_gateway_select_rank_soon(registry->gmcf, pair->chain);
 
@@ -310,7 +314,7 @@ ngx_gateway_select_served_seat(ngx_gateway_select_session_t *session,
     for (i = 0; i < NGX_GATEWAY_SELECT_SESSION_NODES; i++) {
 
         session->used[i] = 0;
-        session->counted[i] = 0;
+        session->others[i] = 0;
         session->sealed[i] = 0;
         session->nodes[i] = NGX_GATEWAY_SELECT_NO_NODE;
 
@@ -324,7 +328,7 @@ ngx_gateway_select_served_seat(ngx_gateway_select_session_t *session,
 
             if (old.nodes[k] == seats->nodes[i]) {
                 session->used[i] = old.used[k];
-                session->counted[i] = old.counted[k];
+                session->others[i] = old.others[k];
                 session->sealed[i] = old.sealed[k];
                 session->refused |= (old.refused >> k & 1) << i;
             }

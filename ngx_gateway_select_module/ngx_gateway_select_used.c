@@ -1,8 +1,10 @@
 
 /*
  * What was sent of each session's allowance, over all gateways: once a second
- * each session's count goes to Redis as increments, and brings back the sums.
- * Without Redis each gateway counts for itself.
+ * a gateway tells Redis all that it has sent itself in a session, and is told
+ * the sums.  So a call whose answer was lost may be made again, and Redis
+ * that has lost all is told all.  Without Redis each gateway counts for
+ * itself.
  */
 
 
@@ -22,10 +24,10 @@
      + NGX_INT64_LEN + GATEWAY_DISPATCH_KEY)
 
 #define NGX_GATEWAY_SELECT_USED_ARGS                                          \
-    (2 + 2 * NGX_GATEWAY_SELECT_SESSION_NODES)
+    (3 + 2 * NGX_GATEWAY_SELECT_SESSION_NODES)
 
 
-/* a call, and what was counted when it left */
+/* a call, and what this gateway had sent when it left */
 
 struct ngx_gateway_select_used_s {
     ngx_gateway_select_registry_t *registry;
@@ -34,11 +36,12 @@ struct ngx_gateway_select_used_s {
     ngx_uint_t                     session;
     ngx_atomic_uint_t              generation;
     uint32_t                       n;
-    uint64_t                       used[NGX_GATEWAY_SELECT_SESSION_NODES];
+    uint64_t                       own[NGX_GATEWAY_SELECT_SESSION_NODES];
     ngx_uint_t                     next_chain; /* of the round */
     ngx_uint_t                     next_session;
     unsigned                       round:1;    /* under way */
-    unsigned                       failed:1;   /* logged */
+    unsigned                       refused:1;  /* a call of the round was */
+    unsigned                       told:1;     /* logged */
 };
 
 
@@ -47,6 +50,8 @@ static ngx_int_t ngx_gateway_select_used_send(ngx_gateway_select_used_t *used,
     ngx_gateway_select_chain_sh_t *chain, ngx_uint_t i);
 static void ngx_gateway_select_used_answer(void *data,
     mesh_redis_outcome_e outcome, mesh_redis_reply_t *reply);
+static void ngx_gateway_select_used_failed(ngx_gateway_select_used_t *used,
+    mesh_redis_reply_t *reply);
 static void ngx_gateway_select_used_sums(ngx_gateway_select_used_t *used,
     mesh_redis_reply_t *reply);
 static ngx_msec_t ngx_gateway_select_used_ttl(
@@ -55,13 +60,28 @@ static ngx_msec_t ngx_gateway_select_used_ttl(
 
 static ngx_str_t  ngx_gateway_select_used_name = ngx_string("gateway_used");
 
+/*
+ * KEYS: of a session; ARGV: ms to live, gateway, then node and what this
+ * gateway sent to it, ...  The hash has "gateway node" -> that, and node ->
+ * the sum, which is what is given.
+ */
+
 static ngx_str_t  ngx_gateway_select_used_text = ngx_string(
-    "local sums = {}\n"
-    "for i = 2, #ARGV, 2 do\n"
-    "  sums[#sums + 1] = redis.call('HINCRBY', KEYS[1], ARGV[i], "
-    "ARGV[i + 1])\n"
+    "local key, fields, n, sums = KEYS[1], {}, (#ARGV - 2) / 2, {}\n"
+    "for i = 1, n do\n"
+    "  fields[i] = ARGV[2 * i + 1]\n"
+    "  fields[n + i] = ARGV[2] .. ' ' .. ARGV[2 * i + 1]\n"
     "end\n"
-    "redis.call('PEXPIRE', KEYS[1], ARGV[1])\n"
+    "local told = redis.call('HMGET', key, unpack(fields))\n"
+    "for i = 1, n do\n"
+    "  local more = ARGV[2 * i + 2] - (told[n + i] or 0)\n"
+    "  sums[i] = tonumber(told[i] or 0)\n"
+    "  if more > 0 then\n"
+    "    redis.call('HSET', key, fields[n + i], ARGV[2 * i + 2])\n"
+    "    sums[i] = redis.call('HINCRBY', key, fields[i], more)\n"
+    "    redis.call('PEXPIRE', key, ARGV[1])\n"
+    "  end\n"
+    "end\n"
     "return sums\n");
 
 
@@ -116,6 +136,7 @@ ngx_gateway_select_used_tick(ngx_gateway_select_registry_t *registry)
     registry->counted = ngx_current_msec;
 
     used->round = 1;
+    used->refused = 0;
     used->next_chain = 0;
     used->next_session = 0;
 
@@ -165,10 +186,12 @@ ngx_gateway_select_used_next(ngx_gateway_select_used_t *used)
             return;
         }
 
-        break;
+        used->round = 0;
+        return;
     }
 
     used->round = 0;
+    used->told = used->refused;
 }
 
 
@@ -211,18 +234,21 @@ ngx_gateway_select_used_send(ngx_gateway_select_used_t *used,
                                ngx_gateway_select_used_ttl(used->registry))
                    - ttl);
 
+    args[2].data = chain->sh->id;
+    args[2].len = NGX_GATEWAY_SELECT_ID_LEN;
+
     p = text;
-    arg = &args[2];
+    arg = &args[3];
 
     for (k = 0; k < used->n; k++) {
 
         node = ngx_gateway_select_node(chain, session->nodes[k]);
-        used->used[k] = session->used[k];
+        used->own[k] = session->used[k] - session->others[k];
 
         *arg++ = node->sn.str;
 
         arg->data = p;
-        p = ngx_sprintf(p, "%uL", used->used[k] - session->counted[k]);
+        p = ngx_sprintf(p, "%uL", used->own[k]);
         arg->len = (size_t) (p - arg->data);
         arg++;
     }
@@ -241,40 +267,57 @@ ngx_gateway_select_used_answer(void *data, mesh_redis_outcome_e outcome,
 
     used->cmd = NULL;
 
-    if (outcome == MESH_REDIS_ANSWERED
-        && reply->kind == MESH_REDIS_ARRAY && reply->nelts == used->n)
-    {
-        used->failed = 0;
-        ngx_gateway_select_used_sums(used, reply);
-        ngx_gateway_select_used_next(used);
+    /* lost, or it never left: Redis is away */
+
+    if (reply == NULL) {
+        used->round = 0;
         return;
     }
 
-    if (!used->failed) {
-        used->failed = 1;
-        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "relays of sessions are not counted with other "
-                      "gateways: %V", reply ? &reply->str
-                                     : mesh_redis_reason(
-                                           used->registry->gmcf->redis));
+    if (outcome == MESH_REDIS_ANSWERED
+        && reply->kind == MESH_REDIS_ARRAY && reply->nelts == used->n)
+    {
+        ngx_gateway_select_used_sums(used, reply);
+
+    } else {
+        ngx_gateway_select_used_failed(used, reply);
     }
 
-    /* what was lost may have been counted: rather too little than twice */
-
-    if (outcome == MESH_REDIS_LOST || outcome == MESH_REDIS_TIMEOUT) {
-        ngx_gateway_select_used_sums(used, NULL);
-    }
-
-    used->round = 0;
+    ngx_gateway_select_used_next(used);
 }
 
+
+/* What is wrong with one session's key leaves the others alone. */
+
+static void
+ngx_gateway_select_used_failed(ngx_gateway_select_used_t *used,
+    mesh_redis_reply_t *reply)
+{
+    used->refused = 1;
+
+    if (used->told) {
+        return;
+    }
+
+    used->told = 1;
+
+    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                  "relays of session %uL on chain \"%*s\" are not counted "
+                  "with other gateways: redis says \"%V\"",
+                  used->chain->sessions[used->session].height,
+                  (size_t) used->chain->name_len, used->chain->name,
+                  &reply->str);
+}
+
+
+/* What Redis does not know any more was sent all the same. */
 
 static void
 ngx_gateway_select_used_sums(ngx_gateway_select_used_t *used,
     mesh_redis_reply_t *reply)
 {
+    int64_t                        others;
     uint32_t                       k;
-    uint64_t                       sum;
     ngx_gateway_select_session_t  *session;
 
     session = &used->chain->sessions[used->session];
@@ -287,18 +330,15 @@ ngx_gateway_select_used_sums(ngx_gateway_select_used_t *used,
 
     for (k = 0; k < used->n; k++) {
 
-        sum = used->used[k];
+        others = reply->elts[k].integer - (int64_t) used->own[k];
 
-        if (reply && reply->elts[k].kind == MESH_REDIS_INTEGER
-            && reply->elts[k].integer > (int64_t) sum)
-        {
-            sum = (uint64_t) reply->elts[k].integer;
+        if (others > (int64_t) session->others[k]) {
+            (void) ngx_atomic_fetch_add(&session->used[k],
+                                        (ngx_atomic_int_t) others
+                                        - (ngx_atomic_int_t)
+                                          session->others[k]);
+            session->others[k] = (uint64_t) others;
         }
-
-        (void) ngx_atomic_fetch_add(&session->used[k],
-                                    (ngx_atomic_int_t) (sum
-                                                        - used->used[k]));
-        session->counted[k] = sum;
     }
 
     ngx_gateway_select_leader_unlock(used->registry->gmcf);

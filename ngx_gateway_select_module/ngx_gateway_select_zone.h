@@ -22,7 +22,7 @@
 
 /* grows with any change of the structs below */
 
-#define NGX_GATEWAY_SELECT_ZONE_LAYOUT  2
+#define NGX_GATEWAY_SELECT_ZONE_LAYOUT  3
 
 #define NGX_GATEWAY_SELECT_CHAINS_MAX   1024
 #define NGX_GATEWAY_SELECT_CHAINS_SLOTS 2048   /* of the directory */
@@ -167,8 +167,8 @@ typedef struct {
     double                         ramp;       /* 0 to 1, at rollover */
     uint32_t                       nodes[NGX_GATEWAY_SELECT_SESSION_NODES];
     ngx_atomic_t                   used[NGX_GATEWAY_SELECT_SESSION_NODES];
-    uint64_t                       counted[NGX_GATEWAY_SELECT_SESSION_NODES];
-                                               /* of used, in Redis */
+    uint64_t                       others[NGX_GATEWAY_SELECT_SESSION_NODES];
+                                               /* of used: other gateways' */
     ngx_atomic_t                   refused;    /* bits */
     ngx_atomic_t                   waiting;    /* bits */
     ngx_atomic_t                   waiting_at; /* ms: the last of them */
