@@ -370,8 +370,10 @@ ngx_gateway_select_rank_session(ngx_gateway_select_ranker_t *ranker,
         candidate->weight *= part;
         candidate->admitted *= part;
 
+        /* those that wait stay: they are skipped unless all others do */
+
         if (session->used[place] >= session->allowance
-            || (session->refused | session->waiting) >> place & 1)
+            || session->refused >> place & 1)
         {
             candidate->state = GATEWAY_CANDIDATE_NEVER;
         }
