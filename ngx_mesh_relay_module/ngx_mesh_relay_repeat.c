@@ -464,7 +464,10 @@ ngx_mesh_relay_repeat_heard(void *data, mesh_redis_outcome_e outcome,
 }
 
 
-/* does INFO still name the replication id that the connection began with? */
+/*
+ * Does INFO still name the replication id that the connection began with?  A
+ * master that has become a replica keeps its own until it has been emptied.
+ */
 
 static ngx_uint_t
 ngx_mesh_relay_repeat_same(ngx_mesh_relay_main_conf_t *mcf,
@@ -474,6 +477,7 @@ ngx_mesh_relay_repeat_same(ngx_mesh_relay_main_conf_t *mcf,
     ngx_str_t  *id;
 
     static ngx_str_t  name = ngx_string("master_replid:");
+    static ngx_str_t  replica = ngx_string("slave_read_only:1");
 
     if (reply->kind != MESH_REDIS_STRING) {
         return 0;
@@ -481,6 +485,11 @@ ngx_mesh_relay_repeat_same(ngx_mesh_relay_main_conf_t *mcf,
 
     id = mesh_redis_replication_id(mcf->redis);
     last = reply->str.data + reply->str.len;
+
+    if (ngx_strlcasestrn(reply->str.data, last, replica.data, replica.len - 1))
+    {
+        return 0;
+    }
 
     p = ngx_strlcasestrn(reply->str.data, last, name.data, name.len - 1);
 
