@@ -124,6 +124,7 @@ struct ngx_gateway_select_main_conf_s {
     ngx_gateway_select_checker_t  *checker;
     ngx_gateway_select_registry_t *registry;   /* sessions, NULL: no apps */
     ngx_gateway_select_budgets_t  *budgets;    /* of calls */
+    pocket_hash_t                 *hash;       /* of relays, NULL: no apps */
     mesh_redis_t                  *redis;
 };
 

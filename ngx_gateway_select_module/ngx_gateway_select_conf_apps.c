@@ -174,5 +174,9 @@ ngx_gateway_select_apps_init(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
+    /* only sessions tell where servicers are */
+
+    gmcf->http->open = (gmcf->apps.n != 0);
+
     return ngx_gateway_select_used_script(cf, gmcf);
 }

@@ -15,6 +15,7 @@
 #include "ngx_gateway_select_pick.h"
 #include "ngx_gateway_select_registry.h"
 #include "ngx_gateway_select_report.h"
+#include "ngx_gateway_select_signed.h"
 #include "ngx_gateway_select_sync.h"
 #include "mesh_keyfile.h"
 
@@ -277,7 +278,9 @@ ngx_gateway_select_init_process(ngx_cycle_t *cycle)
 
     ngx_gateway_select_pick_init(gmcf);
 
-    if (ngx_gateway_select_budgets_init(cycle, gmcf) != NGX_OK) {
+    if (ngx_gateway_select_budgets_init(cycle, gmcf) != NGX_OK
+        || ngx_gateway_select_signed_init(gmcf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -315,4 +318,5 @@ ngx_gateway_select_exit_process(ngx_cycle_t *cycle)
     ngx_gateway_select_leader_exit(gmcf);
     ngx_gateway_select_pick_exit(gmcf);
     mesh_http_stop(gmcf->http);
+    ngx_gateway_select_signed_exit(gmcf);
 }
