@@ -48,7 +48,8 @@ POST /v1/client/relay
 
 
 === TEST 5: a height far from the node's
---- relay: meta => 17
+# of an application with no session yet, whose dispatch would be told
+--- relay: meta => 17, app => 'far'
 --- refused: 75 the request block height is out of sync with the current block height
 
 
