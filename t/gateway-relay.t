@@ -27,7 +27,8 @@ sub gateway {
 
     return MeshPool->new(server => $o{server} // $location, http =>
         ($o{http} // '')
-        . "gateway_chain eth {\n family evm;\n timeout 3s;\n $keys\n $nodes }")
+        . 'gateway_chain eth { family evm; timeout ' . ($o{timeout} // '3s')
+        . ";\n $keys\n $nodes }")
         ->start;
 }
 
@@ -112,11 +113,14 @@ for my $fault ([status => 500, 'answers 500'], [status => 429, 'limits'],
     my $first = $gateway->load('/relay/eth', seconds => 3, callers => 10);
     is(failures($first), 0, "one $name: no failure");
 
-    $servers->reset;
-    my $then = $gateway->load('/relay/eth', seconds => 1, callers => 10);
-    is(failures($then), 0, "one $name: none afterwards");
-    cmp_ok($servers->count(1), '<=', 2 + 0.02 * $then->{n},
-           "one $name: it is left alone");
+    my $failed = 0;
+    ok($gateway->wait(sub {
+        $servers->reset;
+        my $then = $gateway->load('/relay/eth', seconds => 1, callers => 10);
+        $failed += failures($then);
+        return $servers->count(1) <= 2 + 0.02 * $then->{n};
+    }, 30), "one $name: it is left alone");
+    is($failed, 0, "one $name: no failure afterwards");
     $gateway->end;
     $servers->stop;
 }
@@ -206,13 +210,13 @@ for my $error ('{"code":-32602,"message":"invalid argument"}',
 
 {
     my $servers = MeshServers->start(2, delay => 5);
-    my $gateway = gateway($servers, 2, keys => 'check_interval 60s;'
-                          . 'hedge 100%;');
+    my $gateway = gateway($servers, 2, timeout => '20s',
+                          keys => 'check_interval 60s; hedge 100%;');
     $gateway->load('/relay/eth', seconds => 2, callers => 5);
-    $servers->set(0, delay => 2500);
+    $servers->set(0, delay => 15000);
     my $sum = $gateway->load('/relay/eth', seconds => 2, callers => 2);
     is(failures($sum), 0, 'one slow: no failure');
-    cmp_ok($gateway->quantile($sum, 1), '<', 2, 'none waits for it');
+    cmp_ok($gateway->quantile($sum, 1), '<', 10, 'none waits for it');
     $gateway->end;
     $servers->stop;
 }

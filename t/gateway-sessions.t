@@ -8,6 +8,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use MeshClock;
 use MeshDispatcher;
 use MeshGateway;
 use MeshRelay;
@@ -30,6 +31,7 @@ sub gateway {
     my $gateway = MeshGateway->new(workers => 2,
         server => 'location /sessions { mesh_test_sessions; }
                    location /code { mesh_test_session_code; }');
+    $gateway->{dispatchers} = [grep { ref } @$dispatchers];
     $gateway->write_file('apps.json', apps(@apps), 0600);
     $gateway->{http} = "gateway_dispatcher $urls;
                         gateway_apps $gateway->{dir}/apps.json;";
@@ -64,9 +66,9 @@ sub heights { return join ' ', map { $_->{height} } sessions(@_) }
 
 sub within {
     my ($gateway, $seconds, $code, $name) = @_;
-    my $from = Time::HiRes::time();
-    my $ok = $gateway->wait_for($code, $seconds * 4);
-    my $took = Time::HiRes::time() - $from;
+    my $clock = MeshClock->new($gateway, @{ $gateway->{dispatchers} });
+    my $ok = $gateway->wait_for($code, $seconds * 4 + 30);
+    my $took = $clock->elapsed;
     ok($ok && $took < $seconds, $name)
         or diag(sprintf 'took %.2f s', $took);
 }
@@ -131,7 +133,7 @@ sub clean {
 
     my $from = Time::HiRes::time();
     my (%seen, $last);
-    while (Time::HiRes::time() < $from + 13) {
+    while (keys %seen < 4 && Time::HiRes::time() < $from + 90) {
         my $now = found($gateway);
         $now =~ /^\d+$/ ? $seen{$now}++ : $failed++;
         Time::HiRes::sleep(0.02);

@@ -50,30 +50,39 @@ sub failures {
     my $servers = MeshServers->start(5, delay => 20);
     my $pool = pool($servers, 'family=none', ('') x 5)->start;
 
-    my $even = $pool->load('/', seconds => 3, callers => 10);
-    is(failures($even), 0, 'servers alike: all is answered');
-    for my $i (0 .. 4) {
-        cmp_ok(share($even, $i), '>', 0.08, "server $i has its share");
-    }
+    my $failed = 0;
+
+    ok($pool->wait(sub {
+        my $even = $pool->load('/', seconds => 2, callers => 10);
+        $failed += failures($even);
+        return !grep { share($even, $_) <= 0.08 } 0 .. 4;
+    }, 60), 'servers alike: each has its share');
 
     $servers->set(4, delay => 120);
-    $pool->load('/', seconds => 3, callers => 10);
-    my $slow = $pool->load('/', seconds => 2, callers => 10);
-    cmp_ok(share($slow, 4), '<', 0.05, 'the slow one has little');
-
+    ok($pool->wait(sub {
+        my $slow = $pool->load('/', seconds => 1, callers => 10);
+        $failed += failures($slow);
+        return share($slow, 4) < 0.05;
+    }, 60), 'the slow one has little');
     $servers->set(4, delay => 20);
-    $pool->load('/', seconds => 1, callers => 10);
-    my $before = $pool->load('/', seconds => 3, callers => 10);
+
+    # the part of the callers' time that is lost to the slow one, which is
+    # waited for as long as nginx has the patience
+
+    my $lost = sub {
+        my ($seconds) = @_;
+        $servers->reset;
+        $failed += failures($pool->load('/', seconds => $seconds,
+                                        callers => 10));
+        return 2 * $servers->count(2) / (10 * $seconds);
+    };
 
     $servers->set(2, delay => 4000);
-    my $after = $pool->load('/', seconds => 12, callers => 10);
-    cmp_ok($after->{n} / 12, '>=', 0.5 * $before->{n} / 3,
+    cmp_ok($lost->(12), '<=', 0.5,
            'one of five takes 4 s: throughput over its onset');
-    is(failures($after), 0, 'no failure');
-
-    my $later = $pool->load('/', seconds => 4, callers => 10);
-    cmp_ok($later->{n} / 4, '>=', 0.95 * $before->{n} / 3,
-           'at least 95 % of the throughput is kept');
+    ok($pool->wait(sub { $lost->(4) <= 0.05 }, 60),
+       'at least 95 % of the throughput is kept');
+    is($failed, 0, 'all is answered');
     $pool->end;
     $servers->stop;
 }
@@ -86,9 +95,15 @@ sub failures {
     my $pool = pool($servers, 'family=none weights=latency=0', 'weight=9',
                     '')->start;
     $pool->load('/', seconds => 1, callers => 8);
-    my $sum = $pool->load('/', seconds => 6, callers => 1);
-    cmp_ok(share($sum, 0), '>', 0.7, 'the heavier one has more');
-    cmp_ok(share($sum, 1), '>', 0.005, 'the lighter one has some');
+    my %sum = (n => 0);
+    $pool->wait(sub {
+        my $sum = $pool->load('/', seconds => 1, callers => 1);
+        $sum{n} += $sum->{n};
+        $sum{server}{$_} += $sum->{server}{$_} for keys %{ $sum->{server} };
+        return $sum{n} >= 150 && share(\%sum, 1) > 0.005;
+    }, 60);
+    cmp_ok(share(\%sum, 0), '>', 0.7, 'the heavier one has more');
+    cmp_ok(share(\%sum, 1), '>', 0.005, 'the lighter one has some');
     $pool->end;
     $servers->stop;
 }
@@ -112,12 +127,14 @@ for my $fault ([status => 500, 'answers 500'], [mode => 'close', 'closes'],
     is(failures($first), 0, "one $name: no failure")
         unless $value eq 'half';
 
-    $servers->reset;
-    my $then = $pool->load('/', seconds => 2, callers => 10);
-    is(failures($then), 0, "one $name: none afterwards");
-    cmp_ok($servers->count(1), '<=', 0.01 * $then->{n},
-           "one $name: it is left alone");
-    cmp_ok($pool->quantile($then, 0.99), '<', 0.5, "one $name: fast again");
+    my $then;
+    ok($pool->wait(sub {
+        $servers->reset;
+        $then = $pool->load('/', seconds => 2, callers => 10);
+        return $servers->count(1) <= 0.01 * $then->{n}
+               && $pool->quantile($then, 0.99) < 0.5;
+    }, 60), "one $name: it is left alone, and the others are fast");
+    is(failures($then), 0, "one $name: no failure afterwards");
 
     # without checks nobody asks whether it still hangs
     next if $value eq 'hang';
@@ -147,15 +164,16 @@ for my $fault ([status => 500, 'answers 500'], [mode => 'close', 'closes'],
     is(failures($sum), 0, 'backup answers when the others fail');
     is(share($sum, 2), 1, 'all of it');
 
-    $servers->reset;
-    $sum = $pool->load('/', seconds => 1, callers => 5);
-    cmp_ok($servers->count(0) + $servers->count(1), '<', 0.2 * $sum->{n},
-           'and is asked at once when the others are out');
+    ok($pool->wait(sub {
+        $servers->reset;
+        $sum = $pool->load('/', seconds => 1, callers => 5);
+        return $servers->count(0) + $servers->count(1) < 0.2 * $sum->{n};
+    }, 30), 'and is asked at once when the others are out');
 
     $servers->set(2, status => 500);
     my $answer = $pool->ask('/');
     is($answer->{status}, 500, 'when all fail the caller is told');
-    cmp_ok($answer->{time}, '<', 1, 'at once');
+    cmp_ok($answer->{time}, '<', 2, 'at once');
     $servers->set($_, mode => 'refuse') for 0 .. 2;
     is($pool->ask('/')->{status}, 502, 'nobody is there');
     $servers->set($_, mode => '', status => 200) for 0 .. 2;
