@@ -43,9 +43,8 @@ ngx_gateway_select_client(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     char  *p = conf;
 
-    ngx_str_t                          *value;
-    ngx_http_complex_value_t          **client;
-    ngx_http_compile_complex_value_t    ccv;
+    ngx_str_t                  *value;
+    ngx_http_complex_value_t  **client;
 
     client = (ngx_http_complex_value_t **) (p + cmd->offset);
 
@@ -65,22 +64,9 @@ ngx_gateway_select_client(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    *client = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
-    if (*client == NULL) {
-        return NGX_CONF_ERROR;
-    }
+    *client = mesh_conf_complex(cf, &value[1]);
 
-    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-    ccv.cf = cf;
-    ccv.value = &value[1];
-    ccv.complex_value = *client;
-
-    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
+    return *client ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 

@@ -62,10 +62,6 @@ char *ngx_gateway_select_conf_dispatcher(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_gateway_select_conf_apps(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_gateway_select_conf_msec(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_gateway_select_conf_num(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
 char *ngx_gateway_select_conf_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 

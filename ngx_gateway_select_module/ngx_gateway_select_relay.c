@@ -88,9 +88,8 @@ ngx_gateway_select_conf_relay(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_gateway_select_loc_conf_t *glcf = conf;
 
-    char                              *rv;
-    ngx_str_t                         *value;
-    ngx_http_compile_complex_value_t   ccv;
+    char       *rv;
+    ngx_str_t  *value;
 
     rv = ngx_gateway_select_conf_endpoint(cf, cmd, conf);
 
@@ -106,19 +105,9 @@ ngx_gateway_select_conf_relay(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    glcf->relay = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
-    if (glcf->relay == NULL) {
-        return NGX_CONF_ERROR;
-    }
+    glcf->relay = mesh_conf_complex(cf, &value[1]);
 
-    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-    ccv.cf = cf;
-    ccv.value = &value[1];
-    ccv.complex_value = glcf->relay;
-
-    return (ngx_http_compile_complex_value(&ccv) == NGX_OK) ? NGX_CONF_OK
-                                                            : NGX_CONF_ERROR;
+    return glcf->relay ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 

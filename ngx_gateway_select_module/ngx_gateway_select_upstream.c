@@ -227,9 +227,8 @@ static char *
 ngx_gateway_select_upstream_key(ngx_conf_t *cf,
     ngx_gateway_select_pool_t *pool, ngx_str_t *value)
 {
-    u_char                            *p;
-    ngx_str_t                          name, text;
-    ngx_http_compile_complex_value_t   ccv;
+    u_char     *p;
+    ngx_str_t   name, text;
 
     p = ngx_strlchr(value->data, value->data + value->len, '=');
 
@@ -265,19 +264,9 @@ ngx_gateway_select_upstream_key(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
-    pool->sticky = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
-    if (pool->sticky == NULL) {
-        return NGX_CONF_ERROR;
-    }
+    pool->sticky = mesh_conf_complex(cf, &text);
 
-    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-    ccv.cf = cf;
-    ccv.value = &text;
-    ccv.complex_value = pool->sticky;
-
-    return (ngx_http_compile_complex_value(&ccv) == NGX_OK) ? NGX_CONF_OK
-                                                            : NGX_CONF_ERROR;
+    return pool->sticky ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 

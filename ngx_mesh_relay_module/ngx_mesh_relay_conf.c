@@ -455,71 +455,6 @@ ngx_mesh_relay_conf_user_agent(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* a time that must not be 0: a timer of no length would spin */
-
-char *
-ngx_mesh_relay_conf_msec(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    char  *p = conf;
-
-    char        *rv;
-    ngx_str_t   *value;
-    ngx_msec_t  *msec;
-
-    rv = ngx_conf_set_msec_slot(cf, cmd, conf);
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
-    msec = (ngx_msec_t *) (p + cmd->offset);
-
-    if (*msec == 0) {
-        value = cf->args->elts;
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "value \"%V\" of \"%V\" must be above zero",
-                           &value[1], &cmd->name);
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-/* core's setter tells neither the directive nor the value */
-
-char *
-ngx_mesh_relay_conf_num(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    char  *p = conf;
-
-    ngx_int_t               n, *np;
-    ngx_str_t              *value;
-    ngx_conf_num_bounds_t  *bounds;
-
-    value = cf->args->elts;
-    bounds = cmd->post;
-    np = (ngx_int_t *) (p + cmd->offset);
-
-    if (*np != NGX_CONF_UNSET) {
-        return "is duplicate";
-    }
-
-    n = ngx_atoi(value[1].data, value[1].len);
-
-    if (n == NGX_ERROR || n < bounds->low || n > bounds->high) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid number \"%V\" in \"%V\", "
-                           "%i to %i is expected", &value[1], &cmd->name,
-                           bounds->low, bounds->high);
-        return NGX_CONF_ERROR;
-    }
-
-    *np = n;
-
-    return NGX_CONF_OK;
-}
-
-
 char *
 ngx_mesh_relay_conf_window(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
@@ -573,7 +508,7 @@ ngx_mesh_relay_conf_dead(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ssize_t     size;
     ngx_str_t  *value;
 
-    rv = ngx_mesh_relay_conf_num(cf, cmd, conf);
+    rv = mesh_conf_set_num(cf, cmd, conf);
     if (rv != NGX_CONF_OK) {
         return rv;
     }

@@ -25,10 +25,6 @@ ngx_int_t ngx_mesh_relay_postconfiguration(ngx_conf_t *cf);
 
 char *ngx_mesh_relay_conf_user_agent(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_mesh_relay_conf_msec(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_mesh_relay_conf_num(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
 char *ngx_mesh_relay_conf_dead(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_mesh_relay_conf_window(ngx_conf_t *cf, ngx_command_t *cmd,

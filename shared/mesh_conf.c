@@ -1,6 +1,6 @@
 
 /*
- * Directives that the modules share.
+ * Directives that the modules share, and setters of others.
  */
 
 
@@ -318,6 +318,126 @@ mesh_conf_set_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_explicit_memzero(text.data, text.len);
 
     return NGX_CONF_OK;
+}
+
+
+/* a timer of no length would spin */
+
+char *
+mesh_conf_set_msec(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char  *p = conf;
+
+    ngx_int_t    msec;
+    ngx_str_t   *value;
+    ngx_msec_t  *field;
+
+    value = cf->args->elts;
+    field = (ngx_msec_t *) (p + cmd->offset);
+
+    if (*field != NGX_CONF_UNSET_MSEC) {
+        return "is duplicate";
+    }
+
+    msec = ngx_parse_time(&value[1], 0);
+
+    if (msec == NGX_ERROR || msec == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid time \"%V\" in \"%V\", "
+                           "one above zero is expected",
+                           &value[1], &cmd->name);
+        return NGX_CONF_ERROR;
+    }
+
+    *field = msec;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+mesh_conf_set_num(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char  *p = conf;
+
+    ngx_int_t               n, *field;
+    ngx_str_t              *value;
+    ngx_conf_num_bounds_t  *bounds;
+
+    value = cf->args->elts;
+    bounds = cmd->post;
+    field = (ngx_int_t *) (p + cmd->offset);
+
+    if (*field != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    n = ngx_atoi(value[1].data, value[1].len);
+
+    if (n == NGX_ERROR || n < bounds->low || n > bounds->high) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid number \"%V\" in \"%V\", "
+                           "%i to %i is expected", &value[1], &cmd->name,
+                           bounds->low, bounds->high);
+        return NGX_CONF_ERROR;
+    }
+
+    *field = n;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+mesh_conf_set_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char  *p = conf;
+
+    size_t     *field;
+    ssize_t     size;
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+    field = (size_t *) (p + cmd->offset);
+
+    if (*field != NGX_CONF_UNSET_SIZE) {
+        return "is duplicate";
+    }
+
+    size = ngx_parse_size(&value[1]);
+
+    if (size == NGX_ERROR || size == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid size \"%V\" in \"%V\", "
+                           "one above zero is expected",
+                           &value[1], &cmd->name);
+        return NGX_CONF_ERROR;
+    }
+
+    *field = size;
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_http_complex_value_t *
+mesh_conf_complex(ngx_conf_t *cf, ngx_str_t *text)
+{
+    ngx_http_complex_value_t          *complex;
+    ngx_http_compile_complex_value_t   ccv;
+
+    complex = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (complex == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = text;
+    ccv.complex_value = complex;
+
+    return (ngx_http_compile_complex_value(&ccv) == NGX_OK) ? complex : NULL;
 }
 
 

@@ -1,9 +1,10 @@
 
 /*
- * The directives that the modules of the suite share.  Each module carries
- * them (MESH_CONF_COMMANDS at the head of its table), and its main
- * configuration begins with a mesh_conf_t; nginx calls the setter of the
- * first module only, which therefore fills every loaded module of ours.
+ * The directives that the modules of the suite share, and setters for those
+ * of each.  Each module carries the shared ones (MESH_CONF_COMMANDS at the
+ * head of its table), and its main configuration begins with a mesh_conf_t;
+ * nginx calls the setter of the first module only, which therefore fills
+ * every loaded module of ours.
  */
 
 
@@ -78,6 +79,19 @@ char *mesh_conf_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
  * auth.json: reads it into locked memory, into the ngx_str_t at cmd->offset.
  */
 char *mesh_conf_set_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/*
+ * Setters as core's, which tell value, directive and what is expected when
+ * they refuse: a time above zero, for an ngx_msec_t; a number within the
+ * ngx_conf_num_bounds_t at cmd->post, for an ngx_int_t or ngx_uint_t; a size
+ * above zero, for a size_t.
+ */
+char *mesh_conf_set_msec(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *mesh_conf_set_num(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *mesh_conf_set_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* A text with variables, of cf->pool; NULL: no memory, or an error, logged. */
+ngx_http_complex_value_t *mesh_conf_complex(ngx_conf_t *cf, ngx_str_t *text);
 
 /*
  * Sets what was not configured: the edge's name (host name and path of the
