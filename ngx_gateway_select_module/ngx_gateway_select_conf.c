@@ -15,6 +15,8 @@ static char *ngx_gateway_select_init_http(ngx_conf_t *cf,
     ngx_gateway_select_main_conf_t *gmcf);
 static char *ngx_gateway_select_conf_conflict(ngx_conf_t *cf, ngx_str_t *name,
     ngx_http_core_loc_conf_t *clcf);
+static ngx_int_t ngx_gateway_select_conf_known(ngx_conf_t *cf,
+    ngx_http_complex_value_t *name, const char *directive);
 
 
 void *
@@ -220,6 +222,14 @@ ngx_gateway_select_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               32 * 1024 * 1024);
     ngx_conf_merge_msec_value(conf->deadline, prev->deadline, 30000);
 
+    if (ngx_gateway_select_conf_known(cf, conf->node, "gateway_node")
+        != NGX_OK
+        || ngx_gateway_select_conf_known(cf, conf->relay, "gateway_relay")
+           != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
     /* "if" or "limit_except" */
@@ -236,6 +246,32 @@ ngx_gateway_select_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* Without applications there are the chains of the configuration, no more. */
+
+static ngx_int_t
+ngx_gateway_select_conf_known(ngx_conf_t *cf, ngx_http_complex_value_t *name,
+    const char *directive)
+{
+    ngx_gateway_select_main_conf_t  *gmcf;
+
+    gmcf = ngx_http_conf_get_module_main_conf(cf, ngx_gateway_select_module);
+
+    if (name == NULL
+        || name->lengths
+        || gmcf->dispatchers.nelts
+        || ngx_gateway_select_chain(gmcf, &name->value) != gmcf->defaults)
+    {
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "unknown chain \"%V\" in \"%s\"",
+                       &name->value, directive);
+
+    return NGX_ERROR;
 }
 
 

@@ -8,6 +8,8 @@
 #include "ngx_gateway_select_conf.h"
 
 
+static ngx_uint_t ngx_gateway_select_operator_known(
+    ngx_gateway_select_main_conf_t *gmcf, gateway_operator_rule_t *rule);
 static ngx_int_t ngx_gateway_select_chain_operators(ngx_conf_t *cf,
     ngx_gateway_select_main_conf_t *gmcf, ngx_gateway_select_chain_t *chain);
 
@@ -22,7 +24,7 @@ ngx_gateway_select_conf_operator(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_uint_t                i;
     const char               *err;
     pocket_str_t              text;
-    gateway_operator_rule_t  *rule;
+    gateway_operator_rule_t   rule, *rules;
 
     value = cf->args->elts;
 
@@ -34,26 +36,73 @@ ngx_gateway_select_conf_operator(ngx_conf_t *cf, ngx_command_t *cmd,
     }
 
     for (i = 2; i < cf->args->nelts; i++) {
-        rule = ngx_array_push(&gmcf->operators);
-        if (rule == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        rule->name.data = value[1].data;
-        rule->name.len = value[1].len;
+        rule.name.data = value[1].data;
+        rule.name.len = value[1].len;
 
         text.data = value[i].data;
         text.len = value[i].len;
 
-        if (gateway_operator_rule(&text, rule, &err) != POCKET_OK) {
+        if (gateway_operator_rule(&text, &rule, &err) != POCKET_OK) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid value \"%V\" in \"%V\": %s",
                                &value[i], &cmd->name, err);
             return NGX_CONF_ERROR;
         }
+
+        if (ngx_gateway_select_operator_known(gmcf, &rule)) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "duplicate value \"%V\" in \"%V\"",
+                               &value[i], &cmd->name);
+            return NGX_CONF_ERROR;
+        }
+
+        rules = ngx_array_push(&gmcf->operators);
+        if (rules == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *rules = rule;
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* The first rule that matches counts: another one like it never would. */
+
+static ngx_uint_t
+ngx_gateway_select_operator_known(ngx_gateway_select_main_conf_t *gmcf,
+    gateway_operator_rule_t *rule)
+{
+    ngx_uint_t                i;
+    gateway_operator_rule_t  *rules;
+
+    rules = gmcf->operators.elts;
+
+    for (i = 0; i < gmcf->operators.nelts; i++) {
+
+        if (rules[i].host.len != rule->host.len) {
+            continue;
+        }
+
+        if (rule->host.len) {
+            if (ngx_strncasecmp((u_char *) rules[i].host.data,
+                                (u_char *) rule->host.data, rule->host.len)
+                == 0)
+            {
+                return 1;
+            }
+
+        } else if (rules[i].prefix == rule->prefix
+                   && ngx_memcmp(rules[i].network, rule->network,
+                                 sizeof(rule->network))
+                      == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
