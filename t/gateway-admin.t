@@ -137,9 +137,10 @@ for ([{ chain => 'x', node => $name[0] }, 404, 'there is no chain "x"'],
 
 {
     $servers->set(2, status => 500);
-    $one->load('/rpc', seconds => 2, callers => 6);
-    $one->becomes(1, sub { scalar @{ $one->nodes->{ $name[2] }{excluded} } },
-                  'a node is out', 15);
+    $one->becomes(1, sub {
+        $one->load('/rpc', seconds => 1, callers => 6);
+        return scalar @{ $one->nodes->{ $name[2] }{excluded} };
+    }, 'a node is out', 60);
     $servers->set(2, status => 200);
     $two->becomes(1, sub { scalar @{ $two->nodes->{ $name[2] }{excluded} } },
                   'at both', 5);

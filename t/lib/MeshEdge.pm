@@ -216,6 +216,7 @@ sub kill_worker {
     my ($self, $pid) = @_;
     $self->{killed}{$pid} = 1;
     kill 'KILL', $pid;
+    $self->wait_for(sub { !kill 0, $pid }) or die "$pid does not end";
 }
 
 sub quit  { $_[0]->finish('QUIT') }
