@@ -125,6 +125,9 @@ for (@faults) {
         ok($pool->ask('/', method => $method)->{body} eq $body,
            "$method: a large answer");
     }
+    $pool->end;
+
+    $pool = pool($servers, 1, 'family=evm', location => 'proxy_buffering off;');
     $servers->set(0, body => '{"result":1}', drip => 200);
     my ($s, $text) = ($pool->connect, '');
     print $s $pool->request('/');
