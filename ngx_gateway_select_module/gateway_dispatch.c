@@ -622,13 +622,17 @@ gateway_dispatch_node(const pocket_json_value_t *value,
     rc = pocket_json_decode(&value->raw, &gateway_dispatch_entry_root, &entry,
                             &error, a);
 
-    if (rc == 1) {
-        rc = gateway_dispatch_key(&entry.public_key, &key, a);
+    if (rc != 1) {
+        return rc;
     }
 
-    if (rc == 1) {
-        rc = gateway_dispatch_url(&entry.service_url, &url, a);
+    rc = gateway_dispatch_key(&entry.public_key, &key, a);
+
+    if (rc != 1) {
+        return rc;
     }
+
+    rc = gateway_dispatch_url(&entry.service_url, &url, a);
 
     if (rc != 1) {
         return rc;

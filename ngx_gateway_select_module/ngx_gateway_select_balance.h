@@ -10,6 +10,9 @@
 #define _NGX_GATEWAY_SELECT_BALANCE_H_INCLUDED_
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include "gateway_scan.h"
 #include "ngx_gateway_select_pool.h"
 

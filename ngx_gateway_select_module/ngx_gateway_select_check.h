@@ -20,6 +20,9 @@
 #define _NGX_GATEWAY_SELECT_CHECK_H_INCLUDED_
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include "gateway_probe.h"
 #include "ngx_gateway_select_pick.h"
 

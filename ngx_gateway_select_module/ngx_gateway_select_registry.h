@@ -11,6 +11,9 @@
 #define _NGX_GATEWAY_SELECT_REGISTRY_H_INCLUDED_
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include "gateway_blocks.h"
 #include "gateway_dispatch.h"
 #include "ngx_gateway_select_leader.h"

@@ -4,6 +4,9 @@
  */
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include "gateway_dispatch.h"
 #include "ngx_gateway_select_balance.h"
 #include "ngx_gateway_select_call.h"

@@ -9,6 +9,9 @@
 #define _NGX_GATEWAY_SELECT_SESSION_H_INCLUDED_
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include "gateway_apps.h"
 #include "ngx_gateway_select_pick.h"
 

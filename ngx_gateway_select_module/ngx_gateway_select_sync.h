@@ -14,6 +14,9 @@
 #define _NGX_GATEWAY_SELECT_SYNC_H_INCLUDED_
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include "gateway_merge.h"
 #include "gateway_script.h"
 #include "ngx_gateway_select_zone.h"
