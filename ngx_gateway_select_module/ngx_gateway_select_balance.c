@@ -8,6 +8,9 @@
  */
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include "gateway_fault.h"
 #include "ngx_gateway_select_balance.h"
 #include "ngx_gateway_select_client.h"

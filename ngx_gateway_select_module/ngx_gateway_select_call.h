@@ -13,6 +13,9 @@
 #define _NGX_GATEWAY_SELECT_CALL_H_INCLUDED_
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include "gateway_call.h"
 #include "ngx_gateway_select_conf.h"
 #include "ngx_gateway_select_pick.h"

@@ -17,6 +17,9 @@
 #define _NGX_GATEWAY_SELECT_ZONE_H_INCLUDED_
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include "ngx_gateway_select.h"
 
 
