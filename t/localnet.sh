@@ -12,6 +12,12 @@
 #   burst     600 relays of an application that has 250
 #   exchanges the rig's recorded exchanges, compared with the reference's
 #
+# and these, when they are named:
+#
+#   gateway          five edges behind a gateway, over 10 ends of sessions
+#   gateway-faults   of one servicer of five, each for some time
+#   gateway-servers  the same of plain servers
+#
 # LOCALNET names the rig's folder (default: ../shared/rigs/localnet beside the
 # project), POCKET_CORE the node's program, BUILD the build folder.  Without
 # them the script says so and ends with 0.  Ends with "N passed, N failed".
@@ -82,7 +88,7 @@ check() {    # check TEXT COMMAND...
 cleanup() {
     edge_stop
     [ -f "$work/redis.pid" ] && kill "$(cat "$work/redis.pid")" 2>/dev/null
-    "$net" down >/dev/null 2>&1
+    [ -f "$work/up.log" ] && "$net" down >/dev/null 2>&1
     [ -n "${KEEP:-}" ] || rm -rf "$work"
 }
 
@@ -473,12 +479,51 @@ scenario_exchanges() {
 }
 
 
-up
+# Those of a gateway have processes of their own, and count themselves.
+
+apart() {    # apart PROGRAM [ARGUMENT...]
+    program=$here/t/localnet/$1
+    shift
+
+    LOCALNET=$rig BUILD=$build NGINX_BINARY=$nginx \
+        "$program" "$@" 2>&1 | tee "$work/apart.log" \
+        | grep -v '^[0-9]* passed, [0-9]* failed$'
+    passed=$((passed + $(grep -c '^ok - ' "$work/apart.log")))
+    failed=$((failed + $(grep -c '^not ok - ' "$work/apart.log")))
+    grep -q '^[0-9]* passed, [0-9]* failed$' "$work/apart.log" \
+        || failed=$((failed + 1))
+}
+
+
+scenario() {
+    echo "# $1"
+
+    case $1 in
+    gateway)
+        apart sessions
+        return
+        ;;
+    gateway-faults)
+        apart faults -s
+        return
+        ;;
+    gateway-servers)
+        apart faults
+        return
+        ;;
+    esac
+
+    if [ ! -f "$work/up.log" ]; then
+        up
+    fi
+
+    "scenario_$1"
+}
+
 
 for s in "${@:-plain outage reload restart height equal burst exchanges}"; do
     for name in $s; do
-        echo "# $name"
-        "scenario_$name"
+        scenario "$name"
     done
 done
 

@@ -221,8 +221,8 @@ class Bench:
         write(self.payload, '{"jsonrpc":"2.0","id":1,'
               '"method":"eth_blockNumber","params":[]}\n')
 
-    def demo(self, what):
-        server = Server(what, [program("meshdemo"), what], self.dir)
+    def demo(self, what, *options):
+        server = Server(what, [program("meshdemo"), what, *options], self.dir)
         wait_for(what, 10, lambda: server.alive()
                  and server.text().startswith("ready "))
         server.port = int(server.text().split()[1].rsplit(":", 1)[1])
@@ -245,8 +245,8 @@ class Bench:
         self.entropy += count
         return path
 
-    def delivered(self):
-        return get(self.node.port, "/_demo/stats")["delivered"]
+    def delivered(self, node):
+        return get(node.port, "/_demo/stats")["delivered"]
 
 
 class Target:
@@ -260,6 +260,7 @@ class Target:
         self.port = free_port()
         self.dir = os.path.join(bench.dir, self.name)
         os.makedirs(self.dir)
+        self.node = bench.node
         self.server = None
 
     def pids(self):
@@ -276,7 +277,7 @@ class Target:
         path, bodies = self.requests(count, size)
 
         if self.recorded:
-            before = bench.delivered()
+            before = bench.delivered(self.node)
 
         pids = self.pids()
         cpu, redis = cpu_us(pids), cpu_us([bench.redis.pid])
@@ -290,7 +291,8 @@ class Target:
         if self.recorded:
             end = time.monotonic()
             wait_for("the backlog of " + self.name, 300,
-                     lambda: bench.delivered() - before >= r["answered"])
+                     lambda: bench.delivered(self.node) - before
+                     >= r["answered"])
             r["drain"] = time.monotonic() - end
             time.sleep(0.3)
 

@@ -1,0 +1,445 @@
+"""Processes of a gateway's world: chains, edges, proxies that fail on purpose,
+a full node, Redis, and the gateway itself; all on loopback, in one folder.
+
+The rig (LOCALNET) has the programs: relaygen is chain and proxy, localnet the
+full node (POCKET_CORE).  Only what was started here is ended.
+"""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+RIG = os.environ.get("LOCALNET", os.path.join(TOP,
+                                              "../shared/rigs/localnet"))
+BUILD = os.path.abspath(os.environ.get("BUILD", os.path.join(TOP, "build")))
+NGINX = os.environ.get("NGINX_BINARY", "nginx")
+RELAYGEN = os.path.join(RIG, "bin/relaygen")
+CHAIN = "0021"
+TOKEN = "gateway-token"
+CHECK = 5           # s, between two checks of a node
+BLOCK = 4           # s; a session is four
+APP = "app1"
+
+HTTP = """
+daemon off;
+%(user)s
+worker_processes %(workers)d;
+pid %(dir)s/nginx.pid;
+error_log %(dir)s/error.log info;
+
+events {
+    worker_connections 2048;
+}
+
+http {
+    access_log off;
+    keepalive_requests 1000000;
+    client_body_temp_path %(dir)s/body;
+    proxy_temp_path %(dir)s/proxy;
+    fastcgi_temp_path %(dir)s/fastcgi;
+    uwsgi_temp_path %(dir)s/uwsgi;
+    scgi_temp_path %(dir)s/scgi;
+"""
+
+EDGE = "load_module %(build)s/ngx_mesh_relay_module.so;\n" + HTTP + """
+    mesh_redis unix:%(redis)s;
+    mesh_relay_servicers %(dir)s/keys.json;
+    mesh_relay_chains %(dir)s/chains.json;
+    mesh_relay_auth %(net)s/edge/auth.json;
+    mesh_relay_node_auth %(net)s/edge/servicer-auth.json;
+    mesh_relay_node_check_interval 1s;
+    mesh_relay_sort_response on;
+
+    server {
+        listen %(address)s:%(port)d;
+        include %(top)s/config/mesh_relay.conf;
+    }
+}
+"""
+
+GATEWAY = "load_module %(build)s/ngx_gateway_select_module.so;\n" + HTTP + """
+    mesh_zone gateway:16m;
+    gateway_auth %(dir)s/auth.json;
+%(http)s
+
+    gateway_chain %(chain)s {
+        family evm;
+        height_tolerance 5;
+        check_interval %(check)ds;
+%(keys)s
+    }
+
+    server {
+        listen 127.0.0.1:%(port)d;
+        include %(top)s/config/gateway_locations.conf;
+    }
+}
+"""
+
+
+class Failure(Exception):
+    pass
+
+
+def ports(n):
+    """So many in a row that are free, and none that clients are given."""
+    base = 20000
+
+    while base < 32000:
+        taken = [socket.socket() for _ in range(n)]
+        try:
+            for i, s in enumerate(taken):
+                s.bind(("0.0.0.0", base + i))
+            return list(range(base, base + n))
+        except OSError:
+            base += 10
+        finally:
+            for s in taken:
+                s.close()
+
+    raise Failure("there are no free ports")
+
+
+def get(url, headers=None, timeout=10):
+    request = urllib.request.Request(url, headers=headers or {})
+    with urllib.request.urlopen(request, timeout=timeout) as answer:
+        return answer.read()
+
+
+def wait_for(what, seconds, ready):
+    end = time.monotonic() + seconds
+
+    while not ready():
+        if time.monotonic() > end:
+            raise Failure("%s: not within %d s" % (what, seconds))
+        time.sleep(0.02)
+
+
+def listens(address, port):
+    with socket.socket() as s:
+        return s.connect_ex((address, port)) == 0
+
+
+def write(path, text):
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
+              "w") as f:
+        f.write(text)
+
+
+def keys():
+    with open(os.path.join(RIG, "keys.json")) as f:
+        return json.load(f)
+
+
+class Process:
+    """One program, with its children, if any."""
+
+    all = []
+
+    def __init__(self, name, folder):
+        self.name = name
+        self.log = os.path.join(folder, name + ".log")
+        self.process = None
+
+    def start(self, *command):
+        with open(self.log, "a") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                                            stdout=log, stderr=log,
+                                            start_new_session=True)
+        Process.all.append(self)
+        return self
+
+    def pids(self):
+        pid = self.process.pid
+        with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+            return [pid] + [int(p) for p in f.read().split()]
+
+    def tell(self, number):
+        for pid in self.pids():
+            os.kill(pid, number)
+
+    def end(self, how=signal.SIGTERM):
+        if self not in Process.all:
+            return
+
+        Process.all.remove(self)
+
+        if self.process.poll() is None:
+            for pid in self.pids() if how == signal.SIGKILL else ():
+                os.kill(pid, how)
+            self.process.send_signal(how)
+            self.process.send_signal(signal.SIGCONT)
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+class Nginx(Process):
+    conf = ""
+    workers = 1
+    address = "127.0.0.1"
+
+    def __init__(self, name, folder, port, **names):
+        super().__init__(name, folder)
+        self.dir = os.path.join(folder, name)
+        self.port = port
+        self.names = {"dir": self.dir, "port": port, "build": BUILD,
+                      "top": TOP, "workers": self.workers,
+                      "user": "user root;" if os.getuid() == 0 else "",
+                      **names}
+
+    def run(self):
+        path = os.path.join(self.dir, "nginx.conf")
+        write(path, self.conf % self.names)
+        self.start(NGINX, "-p", self.dir, "-c", path,
+                   "-e", self.dir + "/error.log")
+        wait_for(self.name, 10, lambda: self.process.poll() is not None
+                 or listens(self.address, self.port))
+        if self.process.poll() is not None:
+            raise Failure("%s: %s" % (self.name, open(self.log).read()))
+        return self
+
+
+class Edge(Nginx):
+    conf = EDGE
+
+
+class Gateway(Nginx):
+    conf = GATEWAY
+    workers = 2
+
+    def run(self):
+        write(self.dir + "/auth.json", json.dumps({"Value": TOKEN}))
+        return super().run()
+
+    def url(self, path):
+        return "http://127.0.0.1:%d%s" % (self.port, path)
+
+    def nodes(self):
+        return json.loads(get(self.url("/gateway/nodes?chain=" + CHAIN),
+                              {"x-api-key": TOKEN}))
+
+
+class Redis(Process):
+    def __init__(self, name, folder):
+        super().__init__(name, folder)
+        self.dir = os.path.join(folder, name)
+        self.socket = self.dir + ".sock"
+
+    def run(self):
+        os.makedirs(self.dir, exist_ok=True)
+        self.start("redis-server", "--port", "0", "--unixsocket", self.socket,
+                   "--dir", self.dir, "--save", "", "--appendonly", "yes")
+        wait_for(self.name, 10, self.answers)
+        return self
+
+    def say(self, command):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(5)
+            s.connect(self.socket)
+            s.sendall(command + b"\r\n")
+            return s.recv(64)
+
+    def answers(self):
+        try:
+            return self.say(b"PING").startswith(b"+PONG")
+        except OSError:
+            return False
+
+    def clear(self):
+        self.say(b"FLUSHALL")
+
+
+class Net:
+    """The rig's full node: chain, dispatcher, claims."""
+
+    def __init__(self, folder, port):
+        self.dir = os.path.join(folder, "net")
+        self.port = port
+        self.url = "http://127.0.0.1:%d" % self.port
+
+    def run(self, servicers):
+        """servicers: name to URL"""
+        options = [x for name, url in servicers.items()
+                   for x in ("--servicer-url", name + "=" + url)]
+        self.tool("up", "--session-allowance", "2", "--port", str(self.port),
+                  "--block-time", str(BLOCK), *options)
+        return self
+
+    def height(self):
+        request = urllib.request.Request(self.url + "/v1/query/height", b"{}")
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)["height"]
+
+    def tool(self, *arguments, **options):
+        out = subprocess.run([os.path.join(RIG, "localnet"), *arguments],
+                             env={**os.environ, "LOCALNET_DIR": self.dir},
+                             capture_output=True, text=True)
+        if out.returncode and not options.get("may_fail"):
+            raise Failure("localnet %s: %s%s" % (" ".join(arguments),
+                                                 out.stdout, out.stderr))
+        return out
+
+    def end(self):
+        if os.path.exists(self.dir):
+            self.tool("down", may_fail=True)
+
+
+class Node:
+    """One of the pool: a chain behind a proxy, or an edge between them."""
+
+    def __init__(self, world, i, taken):
+        self.world = world
+        self.i = i
+        self.name = "servicer%d" % (i + 1)
+        self.address = "127.0.0.%d" % (11 + i)
+        self.chain_port, self.edge_port, self.port = taken
+        self.url = "http://%s:%d" % (self.address, self.port)
+        self.chain = self.edge = self.proxy = None
+        self.key = [s for s in keys()["servicers"]
+                    if s["name"] == self.name][0]
+
+    def label(self):
+        """As the gateway calls it."""
+        return self.key["pub"] if self.world.net else self.name
+
+    def run(self):
+        self.run_chain()
+        if self.world.net:
+            self.run_edge()
+        if self.world.proxies:
+            self.run_proxy()
+
+    def run_chain(self, *options):
+        if self.chain:
+            self.chain.end()
+        self.chain = Process("chain%d" % self.i, self.world.dir)
+        self.chain.start(RELAYGEN, "chain", "-port", str(self.chain_port),
+                         "-latency", "%dms" % self.world.latency, *options)
+        wait_for(self.chain.name, 10,
+                 lambda: listens("127.0.0.1", self.chain_port))
+
+    def run_edge(self):
+        world = self.world
+        self.edge = Edge("edge%d" % self.i, world.dir, self.edge_port,
+                         redis=world.redis.socket, net=world.net.dir,
+                         address=self.address)
+        self.edge.address = self.address
+        write(self.edge.dir + "/keys.json", json.dumps(
+            [{"name": self.name, "url": world.net.url,
+              "keys": [self.key["priv"]]}]))
+        write(self.edge.dir + "/chains.json", json.dumps(
+            [{"id": c, "url": "http://127.0.0.1:%d/%s" % (self.chain_port, c)}
+             for c in ("0001", "0002", "0021")]))
+        self.edge.run()
+
+    def run_proxy(self, *options):
+        self.proxy = Process("proxy%d" % self.i, self.world.dir)
+        self.proxy.start(RELAYGEN, "proxy", "-listen",
+                         "%s:%d" % (self.address, self.port), "-target",
+                         "http://%s:%d" % self.behind(), *options)
+        wait_for(self.proxy.name, 10,
+                 lambda: listens(self.address, self.port))
+
+    def edge_url(self):
+        return "http://%s:%d" % (self.address, self.edge_port)
+
+    def behind(self):
+        """What the proxy stands before."""
+        return ((self.address, self.edge_port) if self.edge
+                else ("127.0.0.1", self.chain_port))
+
+    def set(self, text):
+        get(self.url + "/_proxy/" + text)
+
+
+class World:
+    """A pool of five and a gateway before it; net: of servicers."""
+
+    def __init__(self, folder, net=False, latency=20, nodes=5, proxies=True):
+        os.chmod(folder, 0o755)
+        self.dir = folder
+        self.proxies = proxies
+        self.latency = latency
+        taken = ports(3 * nodes + 9)
+        self.nodes = [Node(self, i, taken[3 * i:3 * i + 3])
+                      for i in range(nodes)]
+        (self.port, self.altruist_port, self.witness_port,
+         self.dispatcher_port, net_port) = taken[3 * nodes:][:5]
+        self.net = Net(folder, net_port) if net else None
+        self.redis = Redis("redis", folder)     # of the edges
+        self.store = Redis("store", folder)     # of the gateway
+        self.witness = self.altruist = None
+
+    def run(self):
+        self.store.run()
+        if self.net:
+            self.redis.run()
+            self.net.run({n.name: n.url if self.proxies else n.edge_url()
+                          for n in self.nodes})
+        for node in self.nodes:
+            node.run()
+        return self
+
+    def run_gateway(self, keys="", operators=None, witness=False,
+                    altruist=False, dispatchers=None):
+        """operators: names, in the order of the nodes"""
+        names = operators or [n.name for n in self.nodes]
+        http = "    mesh_redis unix:%s;\n" % self.store.socket
+
+        if self.net:
+            http += self.net_conf(names, dispatchers or [self.net.url])
+
+        if witness:
+            self.witness = self.witness or self.honest(self.witness_port)
+            keys += "        witness http://127.0.0.1:%d/%s;\n" % (
+                self.witness_port, CHAIN)
+
+        if altruist:
+            self.altruist = self.altruist or self.honest(self.altruist_port)
+            keys += "        altruist http://127.0.0.1:%d/%s;\n" % (
+                self.altruist_port, CHAIN)
+
+        if not self.net:
+            keys += "".join("        node %s/%s name=%s operator=%s;\n"
+                            % (n.url, CHAIN, n.name, name)
+                            for n, name in zip(self.nodes, names))
+
+        return Gateway("gateway", self.dir, self.port, http=http,
+                       chain=CHAIN, check=CHECK, keys=keys).run()
+
+    def honest(self, port):
+        """A chain that is none of the nodes'."""
+        return Process("chain%d" % port, self.dir).start(
+            RELAYGEN, "chain", "-port", str(port))
+
+    def net_conf(self, operators, dispatchers):
+        app = [a for a in keys()["apps"] if a["name"] == APP][0]
+        path = os.path.join(self.dir, "apps.json")
+        write(path, json.dumps([{"name": APP, "priv_key": app["priv"]}]))
+
+        return ("    gateway_dispatcher %s;\n    gateway_apps %s;\n"
+                % (" ".join(dispatchers), path)
+                + "".join("    gateway_operator %s %s/32;\n"
+                          % (name, n.address)
+                          for n, name in zip(self.nodes, operators)))
+
+    def end(self):
+        for process in reversed(list(Process.all)):
+            process.end()
+        if self.net:
+            self.net.end()
+
+
+def wipe(folder):
+    shutil.rmtree(folder, ignore_errors=True)
