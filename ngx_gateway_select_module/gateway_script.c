@@ -277,7 +277,7 @@ const gateway_script_t  gateway_scripts[GATEWAY_SCRIPTS] = {
 "end\n"
 "return 1\n"),
 
-    gateway_script("gateway_rollup",
+    gateway_script("gateway_store",
 "for i = 2, #ARGV, 2 do\n"
 "  redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])\n"
 "end\n"

@@ -60,7 +60,7 @@ typedef enum {
  *          no row of }, { key, row, ... }, rows were left out (1 or 0) }; or
  *          the schema that Redis holds, when it is another one.
  * RELEASE  lease; gateway.
- * ROLLUP   one key; ms to live, then field and value, ...
+ * STORE    one key; ms to live, then field and value, ...
  * HISTORY  peers, rollups...; node.  For each rollup "tries successes latency
  *          latencies picked", summed over all gateways, or "".
  */
@@ -68,7 +68,7 @@ typedef enum {
 typedef enum {
     GATEWAY_SCRIPT_SYNC = 0,
     GATEWAY_SCRIPT_RELEASE,
-    GATEWAY_SCRIPT_ROLLUP,
+    GATEWAY_SCRIPT_STORE,
     GATEWAY_SCRIPT_HISTORY,
     GATEWAY_SCRIPTS
 } gateway_script_e;

@@ -6,6 +6,7 @@
 
 #include "ngx_gateway_select_registry.h"
 #include "ngx_gateway_select_checker.h"
+#include "pocket_node.h"
 
 
 #define NGX_GATEWAY_SELECT_REGISTRY_TICK   50
@@ -17,6 +18,12 @@
 
 #define NGX_GATEWAY_SELECT_STAGGER         4    /* ms, for each pair */
 #define NGX_GATEWAY_SELECT_STAGGER_MAX     1000
+
+/* sessions that Redis keeps; ms, where the block time is not known; at least */
+
+#define NGX_GATEWAY_SELECT_KEPT_SESSIONS   3
+#define NGX_GATEWAY_SELECT_KEPT_TTL        86400000
+#define NGX_GATEWAY_SELECT_KEPT_TTL_MIN    600000
 
 
 static void ngx_gateway_select_registry_handler(ngx_event_t *ev);
@@ -32,8 +39,6 @@ static void ngx_gateway_select_registry_tick(
     ngx_gateway_select_registry_t *registry);
 static ngx_uint_t ngx_gateway_select_registry_pairs(
     ngx_gateway_select_registry_t *registry);
-static void ngx_gateway_select_registry_chain(ngx_gateway_select_app_t *app,
-    ngx_str_t *name);
 static void ngx_gateway_select_registry_forget(
     ngx_gateway_select_pair_t *pair);
 static ngx_gateway_select_pair_t *ngx_gateway_select_registry_find(
@@ -170,6 +175,7 @@ ngx_gateway_select_registry_start(ngx_gateway_select_registry_t *registry)
     registry->apps = app;
     registry->napps = gmcf->apps.n;
     registry->queries = 0;
+    registry->connects = 0;
     registry->ramping = 1;
     registry->started = ngx_current_msec;
     registry->agreed = ngx_current_msec;
@@ -232,6 +238,7 @@ ngx_gateway_select_registry_stop(ngx_gateway_select_registry_t *registry)
         app = &registry->apps[i];
 
         ngx_gateway_select_query_stop(&app->query);
+        ngx_gateway_select_kept_stop(app);
 
         for (q = ngx_queue_head(&app->pairs);
              q != ngx_queue_sentinel(&app->pairs);
@@ -257,6 +264,7 @@ ngx_gateway_select_registry_tick(ngx_gateway_select_registry_t *registry)
 
     ngx_gateway_select_dispatchers_tick(registry);
     ngx_gateway_select_session_letters(registry);
+    ngx_gateway_select_kept_tick(registry);
 
     if (registry->blocks.height) {
         ngx_gateway_select_query_tick(&registry->session_blocks);
@@ -308,6 +316,10 @@ ngx_gateway_select_registry_height(ngx_gateway_select_registry_t *registry,
     ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
                   "height %L of the network, a block in %uD ms", height,
                   blocks->block_time);
+
+    for (i = 0; i < registry->napps; i++) {
+        registry->apps[i].kept = 0;
+    }
 
     if (gateway_blocks_session(blocks, height) != session) {
 
@@ -390,6 +402,10 @@ ngx_gateway_select_registry_app(ngx_gateway_select_app_t *app,
     changed = (told->max_relays != app->max_relays
                || told->nchains != app->nchains);
 
+    if (changed) {
+        app->kept = 0;
+    }
+
     app->status = told->status;
     app->max_relays = told->max_relays;
     app->nchains = told->nchains;
@@ -403,8 +419,8 @@ ngx_gateway_select_registry_app(ngx_gateway_select_app_t *app,
     }
 
     for (i = 0; told->status == GATEWAY_APP_STAKED && i < told->n; i++) {
-        ngx_gateway_select_registry_chain(app, (ngx_str_t *)
-                                               &told->chains[i]);
+        (void) ngx_gateway_select_registry_chain(app, (ngx_str_t *)
+                                                      &told->chains[i]);
     }
 
     for (q = ngx_queue_head(&app->pairs);
@@ -426,7 +442,7 @@ ngx_gateway_select_registry_app(ngx_gateway_select_app_t *app,
 }
 
 
-static void
+ngx_gateway_select_pair_t *
 ngx_gateway_select_registry_chain(ngx_gateway_select_app_t *app,
     ngx_str_t *name)
 {
@@ -439,20 +455,20 @@ ngx_gateway_select_registry_chain(ngx_gateway_select_app_t *app,
 
     chain = ngx_gateway_select_zone_chain_add(registry->gmcf, name);
     if (chain == NULL) {
-        return;
+        return NULL;
     }
 
     pair = ngx_gateway_select_registry_find(app, chain);
 
     if (pair) {
         pair->gone = 0;
-        return;
+        return pair;
     }
 
     if (ngx_queue_empty(&registry->free)) {
         pair = ngx_palloc(registry->pool, sizeof(ngx_gateway_select_pair_t));
         if (pair == NULL) {
-            return;
+            return NULL;
         }
 
     } else {
@@ -472,6 +488,8 @@ ngx_gateway_select_registry_chain(ngx_gateway_select_app_t *app,
     ngx_queue_insert_tail(&app->pairs, &pair->queue);
 
     ngx_gateway_select_session_adopt(pair);
+
+    return pair;
 }
 
 
@@ -527,4 +545,24 @@ ngx_gateway_select_registry_pair(ngx_gateway_select_registry_t *registry,
     }
 
     return NULL;
+}
+
+
+ngx_msec_t
+ngx_gateway_select_registry_ttl(ngx_gateway_select_registry_t *registry)
+{
+    ngx_msec_t         ttl;
+    gateway_blocks_t  *blocks;
+
+    blocks = &registry->blocks;
+
+    if (blocks->block_time == 0) {
+        return NGX_GATEWAY_SELECT_KEPT_TTL;
+    }
+
+    ttl = (ngx_msec_t) blocks->block_time * NGX_GATEWAY_SELECT_KEPT_SESSIONS
+          * (blocks->per_session ? blocks->per_session
+                                 : POCKET_NODE_BLOCKS_PER_SESSION);
+
+    return ngx_max(ttl, NGX_GATEWAY_SELECT_KEPT_TTL_MIN);
 }

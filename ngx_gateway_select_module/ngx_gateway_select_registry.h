@@ -71,6 +71,16 @@ typedef struct {
 } ngx_gateway_select_query_t;
 
 
+/* What Redis keeps of an application. */
+
+typedef enum {
+    NGX_GATEWAY_SELECT_KEPT_UNREAD = 0,
+    NGX_GATEWAY_SELECT_KEPT_ASKED,
+    NGX_GATEWAY_SELECT_KEPT_READ,
+    NGX_GATEWAY_SELECT_KEPT_ALIEN          /* nothing of ours, left alone */
+} ngx_gateway_select_kept_e;
+
+
 /* An application of the configuration, as the network knows it. */
 
 typedef struct {
@@ -81,6 +91,9 @@ typedef struct {
     uint64_t                       max_relays;
     uint32_t                       nchains;
     ngx_queue_t                    pairs;
+    mesh_redis_cmd_t              *kept_cmd;   /* that reads it */
+    ngx_gateway_select_kept_e      kept_state;
+    unsigned                       kept:1;     /* Redis has its stake */
 } ngx_gateway_select_app_t;
 
 
@@ -97,6 +110,7 @@ typedef struct {
     uint32_t                       told_what;  /* digest of the nodes */
     unsigned                       hearsay:1;  /* served, but not confirmed */
     unsigned                       gone:1;     /* not of the stake any more */
+    unsigned                       kept:1;     /* Redis has its session */
 } ngx_gateway_select_pair_t;
 
 
@@ -121,6 +135,7 @@ struct ngx_gateway_select_registry_s {
     ngx_msec_t                       ramped;   /* when weights last rose */
     ngx_gateway_select_used_t       *used;     /* NULL: nothing counted */
     ngx_msec_t                       counted;  /* by Redis, when begun */
+    ngx_uint_t                       connects; /* to Redis, seen */
     ngx_queue_t                      free;     /* pairs */
     unsigned                         ramping:1;
 };
@@ -162,12 +177,27 @@ void ngx_gateway_select_registry_app(ngx_gateway_select_app_t *app,
     gateway_dispatch_app_t *told);
 
 /*
+ * _registry.c: the pair of an application's chain, made if there is none;
+ * NULL: no memory.
+ */
+ngx_gateway_select_pair_t *ngx_gateway_select_registry_chain(
+    ngx_gateway_select_app_t *app, ngx_str_t *name);
+
+/* _registry.c: ms that Redis keeps what it is told of sessions. */
+ngx_msec_t ngx_gateway_select_registry_ttl(
+    ngx_gateway_select_registry_t *registry);
+
+/*
  * _session.c: the session of a pair is served from now on, instead of the one
  * before it.  NGX_ERROR: no memory of the zone, logged; NGX_DECLINED: it does
  * not lead any more.
  */
 ngx_int_t ngx_gateway_select_session_publish(ngx_gateway_select_pair_t *pair,
     gateway_dispatch_t *dispatch);
+
+/* The pair's session of this height; NULL: the zone has none. */
+ngx_gateway_select_session_t *ngx_gateway_select_session_find(
+    ngx_gateway_select_pair_t *pair, uint64_t height);
 
 /* Takes over the session that the zone has of a new pair. */
 void ngx_gateway_select_session_adopt(ngx_gateway_select_pair_t *pair);
@@ -194,6 +224,13 @@ ngx_gateway_select_pair_t *ngx_gateway_select_registry_pair(
 /* _used.c: what was sent in all sessions is shared with other gateways. */
 void ngx_gateway_select_used_tick(ngx_gateway_select_registry_t *registry);
 void ngx_gateway_select_used_stop(ngx_gateway_select_registry_t *registry);
+
+/*
+ * _kept.c: sessions are kept in Redis, and read from there at the start, when
+ * dispatchers have not answered yet.
+ */
+void ngx_gateway_select_kept_tick(ngx_gateway_select_registry_t *registry);
+void ngx_gateway_select_kept_stop(ngx_gateway_select_app_t *app);
 
 /* Config time: registers the script of it with the client of mesh_redis. */
 ngx_int_t ngx_gateway_select_used_script(ngx_conf_t *cf,

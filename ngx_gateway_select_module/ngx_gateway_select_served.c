@@ -63,10 +63,8 @@ static ngx_uint_t ngx_gateway_select_served_unwanted(
 static void ngx_gateway_select_served_end(
     ngx_gateway_select_chain_sh_t *chain,
     ngx_gateway_select_session_t *session);
-static ngx_msec_t ngx_gateway_select_served_begun(gateway_blocks_t *blocks,
-    int64_t height);
-static ngx_msec_t ngx_gateway_select_served_ends(gateway_blocks_t *blocks,
-    int64_t height);
+static void ngx_gateway_select_served_times(gateway_blocks_t *blocks,
+    ngx_gateway_select_session_t *session);
 static ngx_uint_t ngx_gateway_select_served_ramp(
     ngx_gateway_select_chain_sh_t *chain,
     ngx_gateway_select_session_t *session, double step);
@@ -115,6 +113,7 @@ ngx_gateway_select_session_publish(ngx_gateway_select_pair_t *pair,
                   seats.n, session->allowance);
 
     pair->height = dispatch->height;
+    pair->kept = 0;
     pair->hearsay = 0;
     pair->told = 0;
 
@@ -169,29 +168,21 @@ ngx_gateway_select_served_place(ngx_gateway_select_pair_t *pair,
     uint64_t height)
 {
     ngx_uint_t                      i;
-    ngx_gateway_select_session_t   *session, *unused;
+    ngx_gateway_select_session_t   *session;
     ngx_gateway_select_chain_sh_t  *chain;
 
     chain = pair->chain;
-    unused = NULL;
 
-    for (i = 0; i < chain->nsessions; i++) {
+    session = ngx_gateway_select_session_find(pair, height);
 
-        session = &chain->sessions[i];
-
-        if (session->height == height
-            && ngx_gateway_select_served_of(session, pair))
-        {
-            return session;
-        }
-
-        if (session->height == 0 && unused == NULL) {
-            unused = session;
-        }
+    if (session) {
+        return session;
     }
 
-    if (unused) {
-        return unused;
+    for (i = 0; i < chain->nsessions; i++) {
+        if (chain->sessions[i].height == 0) {
+            return &chain->sessions[i];
+        }
     }
 
     if (ngx_gateway_select_served_grow(pair->query.registry, chain)
@@ -201,6 +192,28 @@ ngx_gateway_select_served_place(ngx_gateway_select_pair_t *pair,
     }
 
     return &chain->sessions[i];
+}
+
+
+ngx_gateway_select_session_t *
+ngx_gateway_select_session_find(ngx_gateway_select_pair_t *pair,
+    uint64_t height)
+{
+    ngx_uint_t                     i;
+    ngx_gateway_select_session_t  *session;
+
+    for (i = 0; i < pair->chain->nsessions; i++) {
+
+        session = &pair->chain->sessions[i];
+
+        if (session->height == height
+            && ngx_gateway_select_served_of(session, pair))
+        {
+            return session;
+        }
+    }
+
+    return NULL;
 }
 
 
@@ -274,8 +287,7 @@ ngx_gateway_select_served_fill(ngx_gateway_select_pair_t *pair,
         session->ramp = first ? 1 : NGX_GATEWAY_SELECT_RAMP_FIRST;
         session->nnodes = 0;
         session->height = (uint64_t) dispatch->height;
-        session->begun = ngx_gateway_select_served_begun(blocks,
-                                                         dispatch->height);
+        session->begun = ngx_current_msec;
 
         ngx_memcpy(session->app_key, pair->app->conf->aat.app_pub_key.data,
                    GATEWAY_DISPATCH_KEY);
@@ -288,7 +300,7 @@ ngx_gateway_select_served_fill(ngx_gateway_select_pair_t *pair,
     session->allowance = gateway_dispatch_allowance(pair->app->max_relays,
                                                     pair->app->nchains,
                                                     dispatch->listed);
-    session->ends = ngx_gateway_select_served_ends(blocks, dispatch->height);
+    ngx_gateway_select_served_times(blocks, session);
 
     ngx_memory_barrier();
 
@@ -426,8 +438,7 @@ ngx_gateway_select_session_sweep(ngx_gateway_select_registry_t *registry)
                 continue;
             }
 
-            session->ends = ngx_gateway_select_served_ends(&registry->blocks,
-                                                  (int64_t) session->height);
+            ngx_gateway_select_served_times(&registry->blocks, session);
         }
     }
 
@@ -561,36 +572,34 @@ ngx_gateway_select_served_end(ngx_gateway_select_chain_sh_t *chain,
 }
 
 
-/* When its first block was: what was spent since tells the rate. */
+/*
+ * When its first block was, which may be long before it came here: what was
+ * spent since tells the rate; and when the next one's first block will be.
+ */
 
-static ngx_msec_t
-ngx_gateway_select_served_begun(gateway_blocks_t *blocks, int64_t height)
+static void
+ngx_gateway_select_served_times(gateway_blocks_t *blocks,
+    ngx_gateway_select_session_t *session)
 {
-    uint64_t  age;
+    int64_t     next, height;
+    uint64_t    age;
+    ngx_msec_t  begun;
 
-    age = 0;
-
-    if (blocks->height >= height) {
-        age = (uint64_t) (blocks->height - height) * blocks->block_time
-              + (ngx_current_msec - blocks->seen_at);
-    }
-
-    return ngx_current_msec - ngx_min(age, ngx_current_msec - 1);
-}
-
-
-static ngx_msec_t
-ngx_gateway_select_served_ends(gateway_blocks_t *blocks, int64_t height)
-{
-    int64_t  next;
-
+    height = (int64_t) session->height;
     next = gateway_blocks_next(blocks, height);
 
-    if (blocks->height >= next) {
-        return ngx_current_msec;
+    session->ends = (blocks->height >= next)
+                    ? ngx_current_msec : gateway_blocks_expected(blocks, next);
+
+    if (blocks->height < height) {
+        return;
     }
 
-    return gateway_blocks_expected(blocks, next);
+    age = (uint64_t) (blocks->height - height) * blocks->block_time
+          + (ngx_current_msec - blocks->seen_at);
+    begun = ngx_current_msec - ngx_min(age, ngx_current_msec - 1);
+
+    session->begun = ngx_min(session->begun, begun);
 }
 
 

@@ -86,7 +86,7 @@ ngx_gateway_select_sync_sums(ngx_gateway_select_sync_chain_t *sc,
     }
 
     return ngx_gateway_select_sync_eval(sc->sync->gmcf,
-                                        GATEWAY_SCRIPT_ROLLUP, 1, argc, argv,
+                                        GATEWAY_SCRIPT_STORE, 1, argc, argv,
                                         handler, sc, &sc->cmd);
 }
 

@@ -9,13 +9,9 @@
 
 
 #include "ngx_gateway_select_registry.h"
-#include "pocket_node.h"
 
 
-#define NGX_GATEWAY_SELECT_USED_EVERY    1000
-#define NGX_GATEWAY_SELECT_USED_TTL      86400000   /* without a block time */
-#define NGX_GATEWAY_SELECT_USED_TTL_MIN  600000
-#define NGX_GATEWAY_SELECT_USED_KEPT     3          /* sessions */
+#define NGX_GATEWAY_SELECT_USED_EVERY  1000
 
 /* "gateway:{}:used::" with a chain, a height and an application in it */
 
@@ -54,8 +50,6 @@ static void ngx_gateway_select_used_failed(ngx_gateway_select_used_t *used,
     mesh_redis_reply_t *reply);
 static void ngx_gateway_select_used_sums(ngx_gateway_select_used_t *used,
     mesh_redis_reply_t *reply);
-static ngx_msec_t ngx_gateway_select_used_ttl(
-    ngx_gateway_select_registry_t *registry);
 
 
 static ngx_str_t  ngx_gateway_select_used_name = ngx_string("gateway_used");
@@ -231,7 +225,7 @@ ngx_gateway_select_used_send(ngx_gateway_select_used_t *used,
     args[1].data = ttl;
     args[1].len = (size_t)
                   (ngx_sprintf(ttl, "%M",
-                               ngx_gateway_select_used_ttl(used->registry))
+                               ngx_gateway_select_registry_ttl(used->registry))
                    - ttl);
 
     args[2].data = chain->sh->id;
@@ -342,24 +336,4 @@ ngx_gateway_select_used_sums(ngx_gateway_select_used_t *used,
     }
 
     ngx_gateway_select_leader_unlock(used->registry->gmcf);
-}
-
-
-static ngx_msec_t
-ngx_gateway_select_used_ttl(ngx_gateway_select_registry_t *registry)
-{
-    ngx_msec_t         ttl;
-    gateway_blocks_t  *blocks;
-
-    blocks = &registry->blocks;
-
-    if (blocks->block_time == 0) {
-        return NGX_GATEWAY_SELECT_USED_TTL;
-    }
-
-    ttl = (ngx_msec_t) blocks->block_time * NGX_GATEWAY_SELECT_USED_KEPT
-          * (blocks->per_session ? blocks->per_session
-                                 : POCKET_NODE_BLOCKS_PER_SESSION);
-
-    return ngx_max(ttl, NGX_GATEWAY_SELECT_USED_TTL_MIN);
 }
