@@ -109,6 +109,7 @@ struct ngx_gateway_select_probe_s {
     unsigned                          turn:1;    /* it has its turn */
     unsigned                          begun:1;   /* a try is to be ended */
     unsigned                          paused:1;  /* by its quota */
+    unsigned                          told:1;    /* the value, for reports */
 };
 
 

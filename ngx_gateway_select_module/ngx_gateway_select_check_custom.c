@@ -7,6 +7,7 @@
 
 #include "ngx_gateway_select_check_builtin.h"
 #include "ngx_gateway_select_check_conf.h"
+#include "ngx_gateway_select_checked.h"
 
 
 #define NGX_GATEWAY_SELECT_TEXT_SHOWN  40
@@ -242,6 +243,18 @@ ngx_gateway_select_custom_text(ngx_gateway_select_probe_t *probe,
         good = (ngx_regex_exec(conf->pattern, text, NULL, 0) >= 0);
     }
 #endif
+
+    ngx_gateway_select_checked_told(probe, NGX_GATEWAY_SELECT_RULE_OWN, text,
+                                    ngx_gateway_select_now());
+
+    if (conf->role == NGX_GATEWAY_SELECT_EQUALS) {
+        ngx_gateway_select_checked(probe,
+                                   good ? NGX_GATEWAY_SELECT_CHECKED_PASSED
+                                        : NGX_GATEWAY_SELECT_CHECKED_FAILED,
+                                   &conf->equals);
+    }
+
+    probe->told = 1;
 
     if (good) {
         ngx_gateway_select_probe_pass(probe);

@@ -5,7 +5,7 @@
  */
 
 
-#include "ngx_gateway_select_checker.h"
+#include "ngx_gateway_select_checked.h"
 
 
 #define NGX_GATEWAY_SELECT_CHECK_POOL      4096
@@ -341,6 +341,8 @@ ngx_gateway_select_watch_create(ngx_gateway_select_checker_t *checker,
     {
         return NULL;
     }
+
+    ngx_gateway_select_checked_begin(watch);
 
     return watch;
 }

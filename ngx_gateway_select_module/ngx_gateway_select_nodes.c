@@ -6,6 +6,7 @@
  */
 
 
+#include "ngx_gateway_select_checked.h"
 #include "ngx_gateway_select_history.h"
 #include "ngx_gateway_select_pick.h"
 #include "ngx_gateway_select_report.h"
@@ -81,6 +82,7 @@ ngx_gateway_select_nodes_item(ngx_gateway_select_report_t *report, u_char *p)
     p = ngx_gateway_select_nodes_excluded(report, p);
     p = ngx_gateway_select_nodes_factors(report, p);
     p = ngx_gateway_select_nodes_counted(report, p);
+    p = ngx_gateway_select_checked_write(report, p);
 
     if (report->seat->sessions) {
         p = ngx_sprintf(p, ",\"sessions\":%uD,\"used\":%uL,"

@@ -4,7 +4,7 @@
  */
 
 
-#include "ngx_gateway_select_checker.h"
+#include "ngx_gateway_select_checked.h"
 
 
 #define NGX_GATEWAY_SELECT_PROBE_AGAIN     2000     /* after a failure */
@@ -24,6 +24,8 @@ static ngx_int_t ngx_gateway_select_probe_relay(
 static void ngx_gateway_select_probe_answer(void *data,
     mesh_http_result_t *result);
 static ngx_msec_t ngx_gateway_select_retry_after(mesh_http_result_t *result);
+static void ngx_gateway_select_probe_own(ngx_gateway_select_probe_t *probe,
+    ngx_gateway_select_checked_e outcome, const char *text);
 static void ngx_gateway_select_probe_pause(ngx_gateway_select_probe_t *probe,
     ngx_msec_t wait);
 static ngx_int_t ngx_gateway_select_probe_finish(
@@ -241,6 +243,9 @@ ngx_gateway_select_probe_identifier(ngx_gateway_select_probe_t *probe,
     ngx_str_t *identifier, ngx_gateway_select_reply_t *reply)
 {
     if (probe->turn) {
+        ngx_gateway_select_checked_told(probe, NGX_GATEWAY_SELECT_RULE_VOTES,
+                                        identifier,
+                                        ngx_gateway_select_now());
         ngx_gateway_select_poll_vote(probe, identifier, reply);
     }
 
@@ -252,6 +257,8 @@ void
 ngx_gateway_select_probe_pass(ngx_gateway_select_probe_t *probe)
 {
     if (ngx_gateway_select_probe_finish(probe, GATEWAY_TRY_OK) == NGX_OK) {
+        ngx_gateway_select_probe_own(probe, NGX_GATEWAY_SELECT_CHECKED_PASSED,
+                                     "");
         ngx_gateway_select_passed(probe);
     }
 }
@@ -265,12 +272,37 @@ ngx_gateway_select_probe_fail(ngx_gateway_select_probe_t *probe,
         return;
     }
 
+    ngx_gateway_select_probe_own(probe, NGX_GATEWAY_SELECT_CHECKED_FAILED,
+                                 text);
+
     ngx_gateway_select_punish(probe, probe->check->reason,
                               ngx_gateway_select_penalty(probe),
                               (u_char *) text, ngx_strlen(text));
 
     ngx_gateway_select_probe_arm(probe,
                                  ngx_gateway_select_probe_interval(probe));
+}
+
+
+/* what a check alone has decided, by one answer */
+
+static void
+ngx_gateway_select_probe_own(ngx_gateway_select_probe_t *probe,
+    ngx_gateway_select_checked_e outcome, const char *text)
+{
+    ngx_str_t  value;
+
+    if (!probe->told) {
+        value.len = ngx_strlen(text);
+        value.data = (u_char *) text;
+
+        ngx_gateway_select_checked_told(probe, NGX_GATEWAY_SELECT_RULE_OWN,
+                                        &value, ngx_gateway_select_now());
+    }
+
+    probe->told = 0;
+
+    ngx_gateway_select_checked(probe, outcome, NULL);
 }
 
 
@@ -282,11 +314,20 @@ ngx_gateway_select_probe_end(ngx_gateway_select_probe_t *probe,
         ngx_gateway_select_pace(&probe->pick, wait);
     }
 
-    if (ngx_gateway_select_probe_finish(probe, how) != NGX_OK
-        || how != GATEWAY_TRY_QUOTA)
-    {
+    if (ngx_gateway_select_probe_finish(probe, how) != NGX_OK) {
         return;
     }
+
+    if (how == GATEWAY_TRY_FAILED || how == GATEWAY_TRY_LOST) {
+        ngx_gateway_select_checked(probe,
+                                   NGX_GATEWAY_SELECT_CHECKED_NO_ANSWER, NULL);
+    }
+
+    if (how != GATEWAY_TRY_QUOTA) {
+        return;
+    }
+
+    ngx_gateway_select_checked(probe, NGX_GATEWAY_SELECT_CHECKED_QUOTA, NULL);
 
     ngx_gateway_select_probe_pause(probe, wait ? wait
                                              : NGX_GATEWAY_SELECT_PROBE_PAUSE);

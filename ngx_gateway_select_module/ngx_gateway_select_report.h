@@ -15,7 +15,7 @@
 
 /* The most an item takes, and the buffer of a slice. */
 
-#define NGX_GATEWAY_SELECT_ITEM_LEN   12288
+#define NGX_GATEWAY_SELECT_ITEM_LEN   24576
 #define NGX_GATEWAY_SELECT_SLICE_LEN  32768
 
 

@@ -6,7 +6,7 @@
  */
 
 
-#include "ngx_gateway_select_checker.h"
+#include "ngx_gateway_select_checked.h"
 
 
 #define NGX_GATEWAY_SELECT_POLL_POOL      1024
@@ -265,6 +265,8 @@ ngx_gateway_select_poll_known(ngx_gateway_select_probe_t *probe,
         && ngx_memcmp(name.data, identifier->data, name.len) == 0)
     {
         ngx_gateway_select_voted(probe, 1);
+        ngx_gateway_select_checked(probe, NGX_GATEWAY_SELECT_CHECKED_PASSED,
+                                   &name);
         ngx_gateway_select_passed(probe);
         return;
     }
@@ -469,6 +471,8 @@ ngx_gateway_select_poll_verdict(ngx_gateway_select_probe_t *probe,
 
     if (verdict == GATEWAY_VERDICT_AGREED) {
         ngx_gateway_select_voted(probe, 1);
+        ngx_gateway_select_checked(probe, NGX_GATEWAY_SELECT_CHECKED_PASSED,
+                                   agreed);
         ngx_gateway_select_passed(probe);
         return;
     }
@@ -487,6 +491,8 @@ ngx_gateway_select_outvoted(ngx_gateway_select_probe_t *probe,
     u_char  *p, text[GATEWAY_ERROR_LEN];
 
     ngx_gateway_select_voted(probe, 0);
+    ngx_gateway_select_checked(probe, NGX_GATEWAY_SELECT_CHECKED_FAILED,
+                               agreed);
     ngx_gateway_select_evidence(probe, told, agreed);
 
     p = ngx_snprintf(text, sizeof(text), "%V outvoted at %uL: told %V",
@@ -506,6 +512,8 @@ void
 ngx_gateway_select_height_vote(ngx_gateway_select_probe_t *probe,
     uint64_t height, uint64_t at)
 {
+    u_char                         buf[NGX_INT64_LEN];
+    ngx_str_t                      told;
     ngx_gateway_select_watched_t  *watched;
 
     watched = ngx_gateway_select_watched(probe->watch, probe->node);
@@ -520,6 +528,12 @@ ngx_gateway_select_height_vote(ngx_gateway_select_probe_t *probe,
     watched->at = at;
     watched->teller = probe;
     watched->judged = 0;
+
+    told.data = buf;
+    told.len = ngx_sprintf(buf, "%uL", height) - buf;
+
+    ngx_gateway_select_checked_told(probe, NGX_GATEWAY_SELECT_RULE_HEIGHT,
+                                    &told, at);
 
     probe->watch->judge = 1;
     ngx_gateway_select_checker_soon(probe->watch->checker);
@@ -624,6 +638,7 @@ ngx_gateway_select_height_verdict(ngx_gateway_select_watch_t *watch,
     uint32_t node, gateway_vote_t *vote)
 {
     u_char                        *p, text[GATEWAY_ERROR_LEN];
+    u_char                         buf[NGX_INT64_LEN];
     uint64_t                       reference;
     ngx_str_t                      agreed;
     ngx_gateway_select_told_t      told;
@@ -633,6 +648,9 @@ ngx_gateway_select_height_verdict(ngx_gateway_select_watch_t *watch,
     watched = ngx_gateway_select_watched(watch, node);
     reference = watch->shared->height.reference;
     probe = watched->teller;
+
+    agreed.data = buf;
+    agreed.len = ngx_sprintf(buf, "%uL", reference) - buf;
 
     switch (vote->verdict) {
 
@@ -650,11 +668,15 @@ ngx_gateway_select_height_verdict(ngx_gateway_select_watch_t *watch,
 
     case GATEWAY_VERDICT_AGREED:
         watched->judged = 1;
+        ngx_gateway_select_checked(probe, NGX_GATEWAY_SELECT_CHECKED_PASSED,
+                                   &agreed);
         ngx_gateway_select_passed(probe);
         return;
 
     default:
         watched->judged = 1;
+        ngx_gateway_select_checked(probe, NGX_GATEWAY_SELECT_CHECKED_FAILED,
+                                   &agreed);
         break;
     }
 

@@ -210,6 +210,7 @@ struct ngx_gateway_select_chain_sh_s {
     ngx_gateway_select_session_t  *sessions;
     void                          *shared;     /* see _sync.h */
     void                          *verbs;      /* see _admin.h */
+    void                          *checked;    /* see _checked.h */
     void                          *past;       /* see _history.h */
     void                          *pasts[NGX_GATEWAY_SELECT_CHUNKS_MAX];
 };

@@ -36,7 +36,7 @@ my @name = map { $gateway->name($_) } 0 .. 2;
     is_deeply([sort keys %$row], [sort qw(chain node url operator state
         excluded weight success correctness liveliness latency ramp pace draw
         share given p50 p90 p99 inflight tries successes height height_at
-        first_seen returned_at error)], 'and all that is known of one');
+        first_seen returned_at checks error)], 'and all that is known of one');
     is($row->{chain}, 'u:eth', 'its chain');
     is($row->{operator}, $name[0], 'a server is an operator of its own');
     is($row->{state}, 'in', 'it is used');

@@ -23,15 +23,20 @@ static const char  ctl_nodes_usage[] =
 "usage: meshctl gateway nodes [OPTION...]\n"
 "       meshctl gateway find CHAIN [OPTION...]\n"
 "       meshctl gateway why CHAIN NODE [OPTION...]\n"
+"       meshctl gateway check CHAIN [NODE] [OPTION...]\n"
 "       meshctl gateway cordon|uncordon|drain|clear CHAIN NODE [OPTION...]\n"
 "       meshctl gateway cordon|uncordon|drain|clear CHAIN --operator NAME ...\n"
 "\n"
 "nodes     prints how each node is used, and why it is not\n"
 "find      prints the node that a request would go to\n"
 "why       tells all that a node's use follows from\n"
+"check     prints what each check of the nodes came to, last time\n"
 "cordon    gives a node no new requests, until it is uncordoned\n"
 "drain     the same, for clients that stick to it, too\n"
 "clear     ends its penalties and its slow start\n"
+"\n"
+"NODE is a name as the gateway tells it, the beginning of one, or the host\n"
+"and port of one.\n"
 "\n"
 "  --url URL             of the gateway\n"
 "  --token-file FILE     its auth.json (gateway_auth)\n"
@@ -40,8 +45,9 @@ static const char  ctl_nodes_usage[] =
 "  --json                print JSON as the gateway gave it, one node a line\n"
 CTL_HTTP_HELP
 "\n"
-"Exit code: 0 done, 1 refused by the gateway, no node was found, or (why) the\n"
-"node is not used, 2 usage, files or network.\n";
+"Exit code: 0 done, 1 refused by the gateway, no node was found, (why) it is\n"
+"not used, or (check) a check has failed or was not answered, 2 usage,\n"
+"files or network.\n";
 
 
 static const struct option  ctl_nodes_options_table[] = {
@@ -60,6 +66,7 @@ static const ctl_nodes_verb_t  ctl_nodes_verbs[] = {
     { "nodes", ctl_nodes_list, "no", 0, 0, 1 },
     { "find", ctl_nodes_find, "a chain is", 1, 1, 0 },
     { "why", ctl_nodes_why, "a chain and a node are", 2, 2, 1 },
+    { "check", ctl_nodes_check, "a chain is", 1, 2, 1 },
     { "cordon", ctl_nodes_change, "a chain and a node are", 1, 2, 1 },
     { "uncordon", ctl_nodes_change, "a chain and a node are", 1, 2, 1 },
     { "drain", ctl_nodes_change, "a chain and a node are", 1, 2, 1 },

@@ -38,6 +38,19 @@ typedef struct {
 } ctl_nodes_excluded_t;
 
 
+/* the last of a check; block is null where it asks for none */
+
+typedef struct {
+    pocket_str_t          name;
+    pocket_str_t          rule;
+    pocket_str_t          outcome;
+    pocket_str_t          at;
+    pocket_json_value_t   block;
+    pocket_str_t          value;
+    pocket_str_t          agreed;
+} ctl_nodes_checked_t;
+
+
 typedef struct {
     pocket_str_t          chain;
     pocket_str_t          node;
@@ -45,6 +58,7 @@ typedef struct {
     pocket_str_t          operator;
     pocket_str_t          state;
     pocket_json_array_t   excluded;      /* of ctl_nodes_excluded_t */
+    pocket_json_array_t   checks;        /* of ctl_nodes_checked_t */
     pocket_json_value_t   weight;
     pocket_json_value_t   success;
     pocket_json_value_t   correctness;
@@ -92,6 +106,7 @@ struct ctl_nodes_s {
 
 int ctl_nodes_list(ctl_nodes_t *nodes);
 int ctl_nodes_why(ctl_nodes_t *nodes);
+int ctl_nodes_check(ctl_nodes_t *nodes);
 
 
 /*

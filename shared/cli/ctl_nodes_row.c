@@ -48,6 +48,37 @@ static const pocket_json_table_t  ctl_nodes_excluded_table = {
 };
 
 
+#define ctl_nodes_checked_field(name, type)                                   \
+    { pocket_string(#name), POCKET_JSON_T_##type,                             \
+      offsetof(ctl_nodes_checked_t, name), NULL }
+
+
+static const pocket_json_field_t  ctl_nodes_checked_fields[] = {
+    ctl_nodes_checked_field(name, STRING),
+    ctl_nodes_checked_field(rule, STRING),
+    ctl_nodes_checked_field(outcome, STRING),
+    ctl_nodes_checked_field(at, STRING),
+    ctl_nodes_checked_field(block, VALUE),
+    ctl_nodes_checked_field(value, STRING),
+    ctl_nodes_checked_field(agreed, STRING)
+};
+
+
+static const pocket_json_table_t  ctl_nodes_checked_struct = {
+    ctl_nodes_checked_fields, 7, sizeof(ctl_nodes_checked_t)
+};
+
+
+static const pocket_json_field_t  ctl_nodes_checked_root[] = {
+    { pocket_string(""), POCKET_JSON_T_STRUCT, 0, &ctl_nodes_checked_struct }
+};
+
+
+static const pocket_json_table_t  ctl_nodes_checked_table = {
+    ctl_nodes_checked_root, 1, sizeof(ctl_nodes_checked_t)
+};
+
+
 static const pocket_json_field_t  ctl_nodes_error_fields[] = {
 
     { pocket_string("text"), POCKET_JSON_T_STRING,
@@ -71,6 +102,8 @@ static const pocket_json_field_t  ctl_nodes_fields[] = {
     ctl_nodes_field(state, STRING),
     { pocket_string("excluded"), POCKET_JSON_T_ARRAY,
       offsetof(ctl_nodes_row_t, excluded), &ctl_nodes_excluded_table },
+    { pocket_string("checks"), POCKET_JSON_T_ARRAY,
+      offsetof(ctl_nodes_row_t, checks), &ctl_nodes_checked_table },
     ctl_nodes_field(weight, VALUE),
     ctl_nodes_field(success, VALUE),
     ctl_nodes_field(correctness, VALUE),
