@@ -110,6 +110,7 @@ ngx_gateway_select_report_write(ngx_http_request_t *r)
 {
     ngx_int_t                     rc;
     ngx_connection_t             *c;
+    ngx_http_core_loc_conf_t     *clcf;
     ngx_gateway_select_report_t  *report;
 
     c = r->connection;
@@ -136,7 +137,11 @@ ngx_gateway_select_report_write(ngx_http_request_t *r)
         return;
     }
 
-    /* others first */
+    /* others first; a worker that ends waits only for what has a timer */
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    ngx_add_timer(c->write, clcf->send_timeout);
 
     ngx_post_event(c->write, &ngx_posted_next_events);
 }
