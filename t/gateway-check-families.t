@@ -20,7 +20,7 @@ sub gateway {
 
     return MeshPool->new(
         http => "$http
-            gateway_chain c { family $family; height_tolerance 3; timeout 1s;
+            gateway_chain c { family $family; height_tolerance 3; timeout 3s;
                               check_interval 1s; max_ejected 90%; $nodes }",
         server => 'location /gateway/find/ { gateway_find; }',
     )->start;
@@ -31,7 +31,7 @@ sub finds_liar {
 
     ok($pool->wait(sub {
         $pool->logged(qq("n4".* is out, .*${family}_data_integrity_check))
-    }), "$family: another hash is outvoted");
+    }, 60), "$family: another hash is outvoted");
     sleep 2;
     is($pool->logged('"n[123]".* is out'), 0, "$family: nobody else is out")
         or diag $pool->log;
