@@ -4,8 +4,6 @@
 #include "pocket_json.h"
 #include "pocket_key.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 
@@ -52,10 +50,6 @@ static int gateway_apps_address(gateway_apps_ctx_t *ctx, size_t n,
     gateway_app_t *app);
 static unsigned char *gateway_apps_encode(gateway_apps_ctx_t *ctx,
     const unsigned char *p, size_t len, pocket_str_t *hex);
-static int gateway_apps_fail(pocket_file_error_t *err,
-    pocket_file_error_e type, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-static int gateway_apps_memory(pocket_file_error_t *err);
 
 
 #define gateway_apps_field(name, type, str, member)                           \
@@ -129,22 +123,22 @@ gateway_apps_parse(const pocket_str_t *text, gateway_apps_t *out,
     rc = pocket_json_decode(text, &gateway_apps_root, &entries, &error, a);
 
     if (rc == POCKET_ERROR) {
-        return gateway_apps_memory(err);
+        return pocket_file_memory(err);
     }
 
     if (rc != 1) {
-        return gateway_apps_fail(err, POCKET_FILE_JSON, "%.*s",
-                                 (int) error.len, (char *) error.text);
+        return pocket_file_fail(err, POCKET_FILE_JSON, "%.*s",
+                                (int) error.len, (char *) error.text);
     }
 
     if (entries.n == 0) {
-        return gateway_apps_fail(err, POCKET_FILE_SHAPE,
-                                 "there are no entries");
+        return pocket_file_fail(err, POCKET_FILE_SHAPE,
+                                "there are no entries");
     }
 
     out->apps = pocket_alloc(a, entries.n * sizeof(gateway_app_t));
     if (out->apps == NULL) {
-        return gateway_apps_memory(err);
+        return pocket_file_memory(err);
     }
 
     memset(out->apps, 0, entries.n * sizeof(gateway_app_t));
@@ -182,9 +176,9 @@ gateway_apps_entry(gateway_apps_ctx_t *ctx, size_t n,
     own = (entry->priv_key.kind != POCKET_JSON_NULL);
 
     if (own == (entry->aat.kind != POCKET_JSON_NULL)) {
-        return gateway_apps_fail(ctx->err, POCKET_FILE_SHAPE,
-                                 "entry %zu: either \"priv_key\" or \"aat\" "
-                                 "with \"client_priv_key\" is expected", n);
+        return pocket_file_fail(ctx->err, POCKET_FILE_SHAPE,
+                                "entry %zu: either \"priv_key\" or \"aat\" "
+                                "with \"client_priv_key\" is expected", n);
     }
 
     rc = own ? gateway_apps_own(ctx, n, entry, app)
@@ -210,9 +204,9 @@ gateway_apps_own(gateway_apps_ctx_t *ctx, size_t n,
     static pocket_str_t   version = pocket_string(GATEWAY_APPS_VERSION);
 
     if (entry->client_priv_key.kind != POCKET_JSON_NULL) {
-        return gateway_apps_fail(ctx->err, POCKET_FILE_SHAPE,
-                                 "entry %zu: \"client_priv_key\" goes with "
-                                 "\"aat\"", n);
+        return pocket_file_fail(ctx->err, POCKET_FILE_SHAPE,
+                                "entry %zu: \"client_priv_key\" goes with "
+                                "\"aat\"", n);
     }
 
     if (gateway_apps_key(ctx, n, "priv_key", &entry->priv_key, &key)
@@ -228,7 +222,7 @@ gateway_apps_own(gateway_apps_ctx_t *ctx, size_t n,
                             POCKET_PUBKEY_LEN, &app->aat.app_pub_key)
         == NULL)
     {
-        return gateway_apps_memory(ctx->err);
+        return pocket_file_memory(ctx->err);
     }
 
     app->aat.client_pub_key = app->aat.app_pub_key;
@@ -236,14 +230,14 @@ gateway_apps_own(gateway_apps_ctx_t *ctx, size_t n,
     if (pocket_hash_aat(ctx->hash, &app->aat, app->token) != POCKET_OK
         || pocket_key_sign(key, app->token, signature) != POCKET_OK)
     {
-        return gateway_apps_memory(ctx->err);
+        return pocket_file_memory(ctx->err);
     }
 
     if (gateway_apps_encode(ctx, signature, POCKET_SIG_LEN,
                             &app->aat.signature)
         == NULL)
     {
-        return gateway_apps_memory(ctx->err);
+        return pocket_file_memory(ctx->err);
     }
 
     return POCKET_OK;
@@ -264,22 +258,22 @@ gateway_apps_token(gateway_apps_ctx_t *ctx, size_t n,
                             &error, ctx->alloc);
 
     if (rc == POCKET_ERROR) {
-        return gateway_apps_memory(ctx->err);
+        return pocket_file_memory(ctx->err);
     }
 
     if (rc != 1) {
-        return gateway_apps_fail(ctx->err, POCKET_FILE_SHAPE,
-                                 "entry %zu: %.*s", n, (int) error.len,
-                                 (char *) error.text);
+        return pocket_file_fail(ctx->err, POCKET_FILE_SHAPE,
+                                "entry %zu: %.*s", n, (int) error.len,
+                                (char *) error.text);
     }
 
     if (aat->version.len != sizeof(GATEWAY_APPS_VERSION) - 1
         || memcmp(aat->version.data, GATEWAY_APPS_VERSION, aat->version.len)
            != 0)
     {
-        return gateway_apps_fail(ctx->err, POCKET_FILE_SHAPE,
-                                 "entry %zu: \"aat.version\" must be \""
-                                 GATEWAY_APPS_VERSION "\"", n);
+        return pocket_file_fail(ctx->err, POCKET_FILE_SHAPE,
+                                "entry %zu: \"aat.version\" must be \""
+                                GATEWAY_APPS_VERSION "\"", n);
     }
 
     aat->version.data = (unsigned char *) GATEWAY_APPS_VERSION;
@@ -317,23 +311,23 @@ gateway_apps_token_check(gateway_apps_ctx_t *ctx, size_t n,
                POCKET_PUBKEY_LEN)
         != 0)
     {
-        return gateway_apps_fail(ctx->err, POCKET_FILE_KEY,
-                                 "entry %zu: \"client_priv_key\" is not the "
-                                 "key of \"aat.client_pub_key\"", n);
+        return pocket_file_fail(ctx->err, POCKET_FILE_KEY,
+                                "entry %zu: \"client_priv_key\" is not the "
+                                "key of \"aat.client_pub_key\"", n);
     }
 
     if (pocket_hash_aat(ctx->hash, &app->aat, app->token) != POCKET_OK) {
-        return gateway_apps_memory(ctx->err);
+        return pocket_file_memory(ctx->err);
     }
 
     if (pocket_key_check(&app->aat.app_pub_key, app->token,
                          &app->aat.signature)
         != POCKET_ERR_NONE)
     {
-        return gateway_apps_fail(ctx->err, POCKET_FILE_KEY,
-                                 "entry %zu: \"aat.signature\" is not the "
-                                 "application's (keys are taken in lower "
-                                 "case)", n);
+        return pocket_file_fail(ctx->err, POCKET_FILE_KEY,
+                                "entry %zu: \"aat.signature\" is not the "
+                                "application's (keys are taken in lower "
+                                "case)", n);
     }
 
     return POCKET_OK;
@@ -350,19 +344,19 @@ gateway_apps_key(gateway_apps_ctx_t *ctx, size_t n, const char *field,
     pocket_key_error_e  error;
 
     if (value->kind == POCKET_JSON_NULL) {
-        return gateway_apps_fail(ctx->err, POCKET_FILE_KEY,
-                                 "entry %zu: \"%s\" is missing", n, field);
+        return pocket_file_fail(ctx->err, POCKET_FILE_KEY,
+                                "entry %zu: \"%s\" is missing", n, field);
     }
 
     if (value->kind != POCKET_JSON_STRING) {
-        return gateway_apps_fail(ctx->err, POCKET_FILE_SHAPE,
-                                 "entry %zu: \"%s\" must be a string", n,
-                                 field);
+        return pocket_file_fail(ctx->err, POCKET_FILE_SHAPE,
+                                "entry %zu: \"%s\" must be a string", n,
+                                field);
     }
 
     *key = pocket_alloc(ctx->secret, POCKET_PRIVKEY_LEN);
     if (*key == NULL) {
-        return gateway_apps_memory(ctx->err);
+        return pocket_file_memory(ctx->err);
     }
 
     hex.data = value->raw.data + 1;
@@ -371,9 +365,9 @@ gateway_apps_key(gateway_apps_ctx_t *ctx, size_t n, const char *field,
     error = pocket_key_private(&hex, *key);
 
     if (error != POCKET_KEY_OK) {
-        return gateway_apps_fail(ctx->err, POCKET_FILE_KEY,
-                                 "entry %zu: \"%s\" %s", n, field,
-                                 gateway_apps_key_errors[error]);
+        return pocket_file_fail(ctx->err, POCKET_FILE_KEY,
+                                "entry %zu: \"%s\" %s", n, field,
+                                gateway_apps_key_errors[error]);
     }
 
     return POCKET_OK;
@@ -390,13 +384,13 @@ gateway_apps_hex(gateway_apps_ctx_t *ctx, size_t n, const char *field,
     unsigned char  bytes[POCKET_SIG_LEN];
 
     if (pocket_hex_decode(hex, bytes, len, &got) != POCKET_OK || got != len) {
-        return gateway_apps_fail(ctx->err, POCKET_FILE_SHAPE,
-                                 "entry %zu: \"%s\" must be %zu bytes in "
-                                 "hexadecimal", n, field, len);
+        return pocket_file_fail(ctx->err, POCKET_FILE_SHAPE,
+                                "entry %zu: \"%s\" must be %zu bytes in "
+                                "hexadecimal", n, field, len);
     }
 
     if (gateway_apps_encode(ctx, bytes, len, hex) == NULL) {
-        return gateway_apps_memory(ctx->err);
+        return pocket_file_memory(ctx->err);
     }
 
     return POCKET_OK;
@@ -421,20 +415,20 @@ gateway_apps_name(gateway_apps_ctx_t *ctx, size_t n,
     rc = pocket_json_value_string(value, &name, ctx->alloc);
 
     if (rc == POCKET_ERROR) {
-        return gateway_apps_memory(ctx->err);
+        return pocket_file_memory(ctx->err);
     }
 
     if (rc == 0 || name.len > GATEWAY_APPS_NAME) {
-        return gateway_apps_fail(ctx->err, POCKET_FILE_SHAPE,
-                                 "entry %zu: \"name\" must be a string of at "
-                                 "most %d bytes", n, GATEWAY_APPS_NAME);
+        return pocket_file_fail(ctx->err, POCKET_FILE_SHAPE,
+                                "entry %zu: \"name\" must be a string of at "
+                                "most %d bytes", n, GATEWAY_APPS_NAME);
     }
 
     for (i = 0; i < name.len; i++) {
         if (name.data[i] < ' ' || name.data[i] == 0x7f) {
-            return gateway_apps_fail(ctx->err, POCKET_FILE_SHAPE,
-                                     "entry %zu: \"name\" has a control "
-                                     "character", n);
+            return pocket_file_fail(ctx->err, POCKET_FILE_SHAPE,
+                                    "entry %zu: \"name\" has a control "
+                                    "character", n);
         }
     }
 
@@ -444,7 +438,7 @@ gateway_apps_name(gateway_apps_ctx_t *ctx, size_t n,
 
     p = pocket_alloc(ctx->alloc, name.len);
     if (p == NULL) {
-        return gateway_apps_memory(ctx->err);
+        return pocket_file_memory(ctx->err);
     }
 
     memcpy(p, name.data, name.len);
@@ -470,7 +464,7 @@ gateway_apps_address(gateway_apps_ctx_t *ctx, size_t n, gateway_app_t *app)
     if (gateway_apps_encode(ctx, address, POCKET_ADDR_LEN, &app->address)
         == NULL)
     {
-        return gateway_apps_memory(ctx->err);
+        return pocket_file_memory(ctx->err);
     }
 
     for (i = 0; i < ctx->out->n; i++) {
@@ -480,11 +474,11 @@ gateway_apps_address(gateway_apps_ctx_t *ctx, size_t n, gateway_app_t *app)
         if (memcmp(other->address.data, app->address.data, app->address.len)
             == 0)
         {
-            return gateway_apps_fail(ctx->err, POCKET_FILE_DUPLICATE,
-                                     "entry %zu: application %.*s is entry "
-                                     "%zu already", n,
-                                     (int) app->address.len,
-                                     (char *) app->address.data, i + 1);
+            return pocket_file_fail(ctx->err, POCKET_FILE_DUPLICATE,
+                                    "entry %zu: application %.*s is entry "
+                                    "%zu already", n,
+                                    (int) app->address.len,
+                                    (char *) app->address.data, i + 1);
         }
     }
 
@@ -504,34 +498,4 @@ gateway_apps_encode(gateway_apps_ctx_t *ctx, const unsigned char *p,
     }
 
     return hex->data;
-}
-
-
-static int
-gateway_apps_fail(pocket_file_error_t *err, pocket_file_error_e type,
-    const char *fmt, ...)
-{
-    int      n;
-    va_list  args;
-
-    va_start(args, fmt);
-    n = vsnprintf((char *) err->text, POCKET_FILE_ERROR_LEN, fmt, args);
-    va_end(args);
-
-    err->type = type;
-    err->len = 0;
-
-    if (n > 0) {
-        err->len = (n < POCKET_FILE_ERROR_LEN) ? (size_t) n
-                                               : POCKET_FILE_ERROR_LEN - 1;
-    }
-
-    return POCKET_ERROR;
-}
-
-
-static int
-gateway_apps_memory(pocket_file_error_t *err)
-{
-    return gateway_apps_fail(err, POCKET_FILE_MEMORY, "no memory");
 }

@@ -25,7 +25,6 @@ static void gateway_merge_penalty(gateway_penalty_t *penalty,
 static u_char *gateway_delta_real(u_char *p, double value);
 static u_char *gateway_delta_signed(u_char *p, int64_t n);
 static u_char *gateway_delta_number(u_char *p, uint64_t n);
-static u_char *gateway_delta_digits(u_char *p, uint64_t n);
 
 
 void
@@ -382,7 +381,7 @@ gateway_delta_signed(u_char *p, int64_t n)
         n = -n;
     }
 
-    return gateway_delta_digits(p, (uint64_t) n);
+    return gateway_row_number(p, (uint64_t) n);
 }
 
 
@@ -391,24 +390,5 @@ gateway_delta_number(u_char *p, uint64_t n)
 {
     *p++ = ' ';
 
-    return gateway_delta_digits(p, n);
-}
-
-
-static u_char *
-gateway_delta_digits(u_char *p, uint64_t n)
-{
-    size_t  len;
-    u_char  digits[20];
-
-    len = sizeof(digits);
-
-    do {
-        digits[--len] = '0' + n % 10;
-        n /= 10;
-    } while (n);
-
-    memcpy(p, digits + len, sizeof(digits) - len);
-
-    return p + sizeof(digits) - len;
+    return gateway_row_number(p, n);
 }

@@ -289,6 +289,9 @@ uint64_t gateway_latency_told(uint64_t ms, double known);
 u_char *gateway_record_format(u_char *p, const gateway_record_t *record);
 int gateway_record_parse(gateway_record_t *record, const pocket_str_t *row);
 
+/* A number of a row, at most 20 digits; gives the end. */
+u_char *gateway_row_number(u_char *p, uint64_t n);
+
 
 extern const char  *gateway_penalty_names[GATEWAY_PENALTIES];
 

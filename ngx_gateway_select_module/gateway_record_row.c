@@ -37,7 +37,6 @@ typedef struct {
 
 static u_char *gateway_row_write(u_char *p, const void *base,
     const gateway_row_field_t *field);
-static u_char *gateway_row_number(u_char *p, uint64_t n);
 static int gateway_row_read(const u_char **p, const u_char *last, void *base,
     const gateway_row_field_t *field);
 static int gateway_row_parse_number(const u_char **p, const u_char *last,
@@ -147,7 +146,7 @@ gateway_row_write(u_char *p, const void *base,
 }
 
 
-static u_char *
+u_char *
 gateway_row_number(u_char *p, uint64_t n)
 {
     size_t  len;

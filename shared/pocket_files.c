@@ -61,10 +61,6 @@ static int pocket_file_decode(const pocket_str_t *text,
     const pocket_json_field_t *root, void *out, pocket_file_error_t *err,
     pocket_alloc_t *a);
 static int pocket_file_ignore(void *data, const pocket_json_event_t *ev);
-static int pocket_file_fail(pocket_file_error_t *err,
-    pocket_file_error_e type, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-static int pocket_file_memory(pocket_file_error_t *err);
 static int pocket_file_entry_old(pocket_file_ctx_t *ctx, size_t n,
     const pocket_file_entry_t *entry);
 static int pocket_file_entry_new(pocket_file_ctx_t *ctx, size_t n,
@@ -295,7 +291,7 @@ pocket_file_ignore(void *data, const pocket_json_event_t *ev)
 }
 
 
-static int
+int
 pocket_file_fail(pocket_file_error_t *err, pocket_file_error_e type,
     const char *fmt, ...)
 {
@@ -318,7 +314,7 @@ pocket_file_fail(pocket_file_error_t *err, pocket_file_error_e type,
 }
 
 
-static int
+int
 pocket_file_memory(pocket_file_error_t *err)
 {
     return pocket_file_fail(err, POCKET_FILE_MEMORY, "no memory");

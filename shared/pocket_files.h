@@ -102,5 +102,10 @@ int pocket_file_auth(const pocket_str_t *text, pocket_str_t *token,
 int pocket_file_names(const pocket_str_t *text, pocket_file_names_t *out,
     pocket_file_error_t *err, pocket_alloc_t *a);
 
+/* For other readers of such files: set *err, and give POCKET_ERROR. */
+int pocket_file_fail(pocket_file_error_t *err, pocket_file_error_e type,
+    const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int pocket_file_memory(pocket_file_error_t *err);
+
 
 #endif /* _POCKET_FILES_H_INCLUDED_ */
