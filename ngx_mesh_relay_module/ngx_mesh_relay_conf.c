@@ -258,13 +258,6 @@ ngx_mesh_relay_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_str_value(conf->chain_location, prev->chain_location,
                              NGX_MESH_RELAY_CHAIN_LOCATION);
 
-    if (conf->max_response == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "value of \"mesh_relay_max_response\" must be "
-                           "above zero");
-        return NGX_CONF_ERROR;
-    }
-
     if (conf->chain_location.len == 0 || conf->chain_location.data[0] != '/')
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
