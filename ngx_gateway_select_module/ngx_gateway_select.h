@@ -26,6 +26,7 @@
 #include "mesh_conf.h"
 #include "mesh_http.h"
 #include "mesh_redis.h"
+#include "mesh_zone.h"
 
 
 typedef struct ngx_gateway_select_main_conf_s  ngx_gateway_select_main_conf_t;

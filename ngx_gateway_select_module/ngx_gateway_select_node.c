@@ -182,7 +182,7 @@ ngx_gateway_select_node_new(ngx_gateway_select_zone_t *zone,
     node = ngx_gateway_select_node_idle(chain);
 
     if (node == NULL) {
-        zone->sh->full = 1;
+        zone->sh->head.full = 1;
         return NULL;
     }
 

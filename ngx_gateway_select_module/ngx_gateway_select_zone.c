@@ -12,13 +12,13 @@
 #include <sodium.h>
 
 
-#define NGX_GATEWAY_SELECT_ZONE_SUFFIX  ":gateway"
-#define NGX_GATEWAY_SELECT_WARN_EVERY   60000
+#define NGX_GATEWAY_SELECT_ZONE_SUFFIX  "gateway"
 
 
 static ngx_int_t ngx_gateway_select_zone_init(ngx_shm_zone_t *shm_zone,
     void *data);
-static ngx_int_t ngx_gateway_select_zone_create(ngx_shm_zone_t *shm_zone);
+static ngx_int_t ngx_gateway_select_zone_create(
+    ngx_gateway_select_zone_t *zone);
 static ngx_uint_t ngx_gateway_select_zone_rows(
     ngx_gateway_select_zone_t *zone);
 static ngx_int_t ngx_gateway_select_zone_join(ngx_shm_zone_t *shm_zone);
@@ -32,8 +32,6 @@ ngx_int_t
 ngx_gateway_select_zone_add(ngx_conf_t *cf,
     ngx_gateway_select_main_conf_t *gmcf)
 {
-    u_char                     *p;
-    ngx_str_t                   name;
     ngx_gateway_select_zone_t  *zone;
 
     zone = ngx_pcalloc(cf->pool, sizeof(ngx_gateway_select_zone_t));
@@ -44,23 +42,9 @@ ngx_gateway_select_zone_add(ngx_conf_t *cf,
     zone->gmcf = gmcf;
     zone->cycle = cf->cycle;
 
-    /* each module has a zone of its own: two tags do not share a name */
-
-    name.len = gmcf->mesh.zone_name.len
-               + sizeof(NGX_GATEWAY_SELECT_ZONE_SUFFIX) - 1;
-
-    name.data = ngx_pnalloc(cf->pool, name.len);
-    if (name.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = ngx_cpymem(name.data, gmcf->mesh.zone_name.data,
-                   gmcf->mesh.zone_name.len);
-    ngx_memcpy(p, NGX_GATEWAY_SELECT_ZONE_SUFFIX,
-               sizeof(NGX_GATEWAY_SELECT_ZONE_SUFFIX) - 1);
-
-    gmcf->shm_zone = ngx_shared_memory_add(cf, &name, gmcf->mesh.zone_size,
-                                           &ngx_gateway_select_module);
+    gmcf->shm_zone = mesh_zone_add(cf, &gmcf->mesh,
+                                   NGX_GATEWAY_SELECT_ZONE_SUFFIX,
+                                   &ngx_gateway_select_module);
     if (gmcf->shm_zone == NULL) {
         return NGX_ERROR;
     }
@@ -72,41 +56,32 @@ ngx_gateway_select_zone_add(ngx_conf_t *cf,
 }
 
 
-/*
- * Runs in the master, while the workers of the old cycle use the zone: what
- * is there stays as it is.
- */
-
 static ngx_int_t
 ngx_gateway_select_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 {
     ngx_gateway_select_zone_t  *ozone = data;
 
+    ngx_int_t                   rc;
+    mesh_zone_head_t           *head;
     ngx_gateway_select_zone_t  *zone;
 
     zone = shm_zone->data;
-    zone->shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
+    head = ozone ? &ozone->sh->head : NULL;
 
-    if (ozone) {
-        zone->sh = ozone->sh;
-
-    } else if (shm_zone->shm.exists) {
-        zone->sh = zone->shpool->data;
-
-    } else if (ngx_gateway_select_zone_create(shm_zone) != NGX_OK) {
-        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
-                      "zone \"%V\" of \"mesh_zone\" is too small",
-                      &zone->gmcf->mesh.zone_name);
+    rc = mesh_zone_open(shm_zone, &zone->gmcf->mesh, &head,
+                        sizeof(ngx_gateway_select_sh_t),
+                        NGX_GATEWAY_SELECT_ZONE_LAYOUT);
+    if (rc == NGX_ERROR) {
         return NGX_ERROR;
     }
 
-    if (zone->sh->layout != NGX_GATEWAY_SELECT_ZONE_LAYOUT) {
-        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
-                      "zone \"%V\" of \"mesh_zone\" has layout %ui instead of "
-                      "%d: restart nginx, or give the zone another name",
-                      &zone->gmcf->mesh.zone_name, zone->sh->layout,
-                      NGX_GATEWAY_SELECT_ZONE_LAYOUT);
-        return NGX_ERROR;
+    zone->shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
+    zone->sh = (ngx_gateway_select_sh_t *) head;
+
+    if (rc == NGX_DECLINED
+        && ngx_gateway_select_zone_create(zone) != NGX_OK)
+    {
+        return mesh_zone_small(shm_zone, &zone->gmcf->mesh);
     }
 
     return ngx_gateway_select_zone_join(shm_zone);
@@ -114,46 +89,19 @@ ngx_gateway_select_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 
 
 static ngx_int_t
-ngx_gateway_select_zone_create(ngx_shm_zone_t *shm_zone)
+ngx_gateway_select_zone_create(ngx_gateway_select_zone_t *zone)
 {
-    size_t                      len;
-    u_char                      id[NGX_GATEWAY_SELECT_ID_LEN / 2];
-    ngx_slab_pool_t            *shpool;
-    ngx_gateway_select_sh_t    *sh;
-    ngx_gateway_select_zone_t  *zone;
+    u_char                    id[NGX_GATEWAY_SELECT_ID_LEN / 2];
+    ngx_gateway_select_sh_t  *sh;
 
-    zone = shm_zone->data;
-    shpool = zone->shpool;
+    sh = zone->sh;
 
-    sh = ngx_slab_calloc(shpool, sizeof(ngx_gateway_select_sh_t));
-    if (sh == NULL) {
-        return NGX_ERROR;
-    }
-
-    zone->sh = sh;
-    shpool->data = sh;
-
-    sh->layout = NGX_GATEWAY_SELECT_ZONE_LAYOUT;
     sh->nrows = ngx_gateway_select_zone_rows(zone);
 
     randombytes_buf(id, sizeof(id));
     ngx_hex_dump(sh->id, id, sizeof(id));
 
     ngx_queue_init(&sh->letters);
-
-    len = sizeof(" in gateway zone \"\"") + shm_zone->shm.name.len;
-
-    shpool->log_ctx = ngx_slab_alloc(shpool, len);
-    if (shpool->log_ctx == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_sprintf(shpool->log_ctx, " in gateway zone \"%V\"%Z",
-                &shm_zone->shm.name);
-
-    /* a lack of memory is logged without the lock */
-
-    shpool->log_nomem = 0;
 
     if (ngx_gateway_select_operators_create(zone) != NGX_OK) {
         return NGX_ERROR;
@@ -408,7 +356,7 @@ ngx_gateway_select_zone_alloc(ngx_gateway_select_zone_t *zone, size_t size)
     p = ngx_slab_calloc_locked(zone->shpool, size);
 
     if (p == NULL) {
-        zone->sh->full = 1;
+        zone->sh->head.full = 1;
     }
 
     return p;
@@ -418,32 +366,7 @@ ngx_gateway_select_zone_alloc(ngx_gateway_select_zone_t *zone, size_t size)
 void
 ngx_gateway_select_zone_warn(ngx_gateway_select_zone_t *zone)
 {
-    ngx_uint_t                warn;
-    ngx_msec_t                now;
-    ngx_gateway_select_sh_t  *sh;
-
-    sh = zone->sh;
-    now = ngx_current_msec;
-
-    ngx_shmtx_lock(&zone->shpool->mutex);
-
-    warn = sh->full
-           && (!sh->warned
-               || now - sh->warned_at >= NGX_GATEWAY_SELECT_WARN_EVERY);
-
-    if (warn) {
-        sh->warned = 1;
-        sh->warned_at = now;
-    }
-
-    sh->full = 0;
-
-    ngx_shmtx_unlock(&zone->shpool->mutex);
-
-    if (warn) {
-        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "zone \"%V\" of \"mesh_zone\" is full, nodes are left "
-                      "out; make it, or \"gateway_max_nodes\", larger",
-                      &zone->gmcf->mesh.zone_name);
-    }
+    mesh_zone_warn(zone->shpool, &zone->gmcf->mesh, &zone->sh->head,
+                   "nodes are left out; make it, or \"gateway_max_nodes\", "
+                   "larger");
 }

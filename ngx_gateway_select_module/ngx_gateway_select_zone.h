@@ -229,7 +229,7 @@ typedef struct {
 
 
 struct ngx_gateway_select_sh_s {
-    ngx_uint_t                     layout;
+    mesh_zone_head_t               head;
     u_char                         id[NGX_GATEWAY_SELECT_ID_LEN]; /* hex */
     u_char                         run_id[MESH_REDIS_ID_LEN];
     u_char                         replication_id[MESH_REDIS_ID_LEN];
@@ -260,10 +260,6 @@ struct ngx_gateway_select_sh_s {
     void                          *operators;  /* names, numbered */
     void                          *evidence;   /* see _check.h */
     void                          *clients;    /* see _client.h */
-
-    ngx_msec_t                     warned_at;
-    unsigned                       warned:1;
-    unsigned                       full:1;
 };
 
 

@@ -157,7 +157,7 @@ ngx_mesh_relay_session_admit(ngx_mesh_relay_main_conf_t *mcf,
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
 
-    if (zone->sh->full) {
+    if (zone->sh->head.full) {
         ngx_mesh_relay_zone_warn(zone);
     }
 
@@ -701,7 +701,7 @@ ngx_mesh_relay_session_evict(ngx_mesh_relay_zone_t *zone)
 
     ngx_mesh_relay_session_destroy(zone, ss);
 
-    sh->full = 1;
+    sh->head.full = 1;
 
     return 1;
 }

@@ -10,19 +10,19 @@
 #include <sodium.h>
 
 
-#define NGX_MESH_RELAY_ZONE_SUFFIX   ":relay"
+#define NGX_MESH_RELAY_ZONE_SUFFIX   "relay"
 
 /* share of the zone that is given to proofs, and the least number of them */
 #define NGX_MESH_RELAY_PROOFS_SHARE  4
 #define NGX_MESH_RELAY_PROOFS_MIN    256
 
 #define NGX_MESH_RELAY_ALLOC_TRIES   16
-#define NGX_MESH_RELAY_WARN_EVERY    60000
 
 
 static ngx_int_t ngx_mesh_relay_shm_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
-static ngx_int_t ngx_mesh_relay_shm_create(ngx_shm_zone_t *shm_zone);
+static ngx_int_t ngx_mesh_relay_shm_create(ngx_mesh_relay_zone_t *zone,
+    size_t size);
 static ngx_int_t ngx_mesh_relay_shm_join(ngx_shm_zone_t *shm_zone);
 static ngx_mesh_relay_node_state_t *ngx_mesh_relay_shm_node(
     ngx_mesh_relay_zone_t *zone, ngx_str_t *name);
@@ -37,8 +37,6 @@ static void ngx_mesh_relay_proof_forget(ngx_mesh_relay_proofs_t *proofs,
 ngx_int_t
 ngx_mesh_relay_shm_add(ngx_conf_t *cf, ngx_mesh_relay_main_conf_t *mcf)
 {
-    u_char                 *p;
-    ngx_str_t               name;
     ngx_mesh_relay_zone_t  *zone;
 
     zone = ngx_pcalloc(cf->pool, sizeof(ngx_mesh_relay_zone_t));
@@ -48,23 +46,8 @@ ngx_mesh_relay_shm_add(ngx_conf_t *cf, ngx_mesh_relay_main_conf_t *mcf)
 
     zone->mcf = mcf;
 
-    /* each module has a zone of its own: two tags do not share a name */
-
-    name.len = mcf->mesh.zone_name.len
-               + sizeof(NGX_MESH_RELAY_ZONE_SUFFIX) - 1;
-
-    name.data = ngx_pnalloc(cf->pool, name.len);
-    if (name.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = ngx_cpymem(name.data, mcf->mesh.zone_name.data,
-                   mcf->mesh.zone_name.len);
-    ngx_memcpy(p, NGX_MESH_RELAY_ZONE_SUFFIX,
-               sizeof(NGX_MESH_RELAY_ZONE_SUFFIX) - 1);
-
-    mcf->shm_zone = ngx_shared_memory_add(cf, &name, mcf->mesh.zone_size,
-                                          &ngx_mesh_relay_module);
+    mcf->shm_zone = mesh_zone_add(cf, &mcf->mesh, NGX_MESH_RELAY_ZONE_SUFFIX,
+                                  &ngx_mesh_relay_module);
     if (mcf->shm_zone == NULL) {
         return NGX_ERROR;
     }
@@ -76,41 +59,32 @@ ngx_mesh_relay_shm_add(ngx_conf_t *cf, ngx_mesh_relay_main_conf_t *mcf)
 }
 
 
-/*
- * Runs in the master, while the workers of the old cycle use the zone: what
- * is there stays as it is.
- */
-
 static ngx_int_t
 ngx_mesh_relay_shm_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 {
     ngx_mesh_relay_zone_t  *ozone = data;
 
+    ngx_int_t               rc;
+    mesh_zone_head_t       *head;
     ngx_mesh_relay_zone_t  *zone;
 
     zone = shm_zone->data;
-    zone->shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
+    head = ozone ? &ozone->sh->head : NULL;
 
-    if (ozone) {
-        zone->sh = ozone->sh;
-
-    } else if (shm_zone->shm.exists) {
-        zone->sh = zone->shpool->data;
-
-    } else if (ngx_mesh_relay_shm_create(shm_zone) != NGX_OK) {
-        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
-                      "zone \"%V\" of \"mesh_zone\" is too small",
-                      &zone->mcf->mesh.zone_name);
+    rc = mesh_zone_open(shm_zone, &zone->mcf->mesh, &head,
+                        sizeof(ngx_mesh_relay_sh_t),
+                        NGX_MESH_RELAY_ZONE_LAYOUT);
+    if (rc == NGX_ERROR) {
         return NGX_ERROR;
     }
 
-    if (zone->sh->layout != NGX_MESH_RELAY_ZONE_LAYOUT) {
-        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
-                      "zone \"%V\" of \"mesh_zone\" has layout %ui instead of "
-                      "%d: restart nginx, or give the zone another name",
-                      &zone->mcf->mesh.zone_name, zone->sh->layout,
-                      NGX_MESH_RELAY_ZONE_LAYOUT);
-        return NGX_ERROR;
+    zone->shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
+    zone->sh = (ngx_mesh_relay_sh_t *) head;
+
+    if (rc == NGX_DECLINED
+        && ngx_mesh_relay_shm_create(zone, shm_zone->shm.size) != NGX_OK)
+    {
+        return mesh_zone_small(shm_zone, &zone->mcf->mesh);
     }
 
     return ngx_mesh_relay_shm_join(shm_zone);
@@ -118,25 +92,11 @@ ngx_mesh_relay_shm_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 
 
 static ngx_int_t
-ngx_mesh_relay_shm_create(ngx_shm_zone_t *shm_zone)
+ngx_mesh_relay_shm_create(ngx_mesh_relay_zone_t *zone, size_t size)
 {
-    size_t                  len;
-    ngx_slab_pool_t        *shpool;
-    ngx_mesh_relay_sh_t    *sh;
-    ngx_mesh_relay_zone_t  *zone;
+    ngx_mesh_relay_sh_t  *sh;
 
-    zone = shm_zone->data;
-    shpool = zone->shpool;
-
-    sh = ngx_slab_calloc(shpool, sizeof(ngx_mesh_relay_sh_t));
-    if (sh == NULL) {
-        return NGX_ERROR;
-    }
-
-    zone->sh = sh;
-    shpool->data = sh;
-
-    sh->layout = NGX_MESH_RELAY_ZONE_LAYOUT;
+    sh = zone->sh;
 
     randombytes_buf(&sh->id, sizeof(sh->id));
 
@@ -147,21 +107,7 @@ ngx_mesh_relay_shm_create(ngx_shm_zone_t *shm_zone)
 
     ngx_rbtree_init(&sh->tree, &sh->sentinel, ngx_str_rbtree_insert_value);
 
-    len = sizeof(" in mesh zone \"\"") + shm_zone->shm.name.len;
-
-    shpool->log_ctx = ngx_slab_alloc(shpool, len);
-    if (shpool->log_ctx == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_sprintf(shpool->log_ctx, " in mesh zone \"%V\"%Z",
-                &shm_zone->shm.name);
-
-    /* a lack of memory evicts, and is logged without the lock */
-
-    shpool->log_nomem = 0;
-
-    return ngx_mesh_relay_proofs_create(zone, shm_zone->shm.size);
+    return ngx_mesh_relay_proofs_create(zone, size);
 }
 
 
@@ -261,7 +207,7 @@ ngx_mesh_relay_zone_alloc(ngx_mesh_relay_zone_t *zone, size_t size)
         }
     }
 
-    zone->sh->full = 1;
+    zone->sh->head.full = 1;
 
     return NULL;
 }
@@ -270,33 +216,8 @@ ngx_mesh_relay_zone_alloc(ngx_mesh_relay_zone_t *zone, size_t size)
 void
 ngx_mesh_relay_zone_warn(ngx_mesh_relay_zone_t *zone)
 {
-    ngx_uint_t            warn;
-    ngx_msec_t            now;
-    ngx_mesh_relay_sh_t  *sh;
-
-    sh = zone->sh;
-    now = ngx_current_msec;
-
-    ngx_shmtx_lock(&zone->shpool->mutex);
-
-    warn = sh->full
-           && (!sh->warned || now - sh->full_at >= NGX_MESH_RELAY_WARN_EVERY);
-
-    if (warn) {
-        sh->warned = 1;
-        sh->full_at = now;
-    }
-
-    sh->full = 0;
-
-    ngx_shmtx_unlock(&zone->shpool->mutex);
-
-    if (warn) {
-        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "zone \"%V\" of \"mesh_zone\" is full, sessions in use "
-                      "are dropped from it; make it larger",
-                      &zone->mcf->mesh.zone_name);
-    }
+    mesh_zone_warn(zone->shpool, &zone->mcf->mesh, &zone->sh->head,
+                   "sessions in use are dropped from it; make it larger");
 }
 
 

@@ -14,12 +14,13 @@
 #define _NGX_MESH_RELAY_ZONE_H_INCLUDED_
 
 
+#include "mesh_zone.h"
 #include "ngx_mesh_relay_store.h"
 
 
 /* grows with any change of the structs below */
 
-#define NGX_MESH_RELAY_ZONE_LAYOUT      2
+#define NGX_MESH_RELAY_ZONE_LAYOUT      3
 
 #define NGX_MESH_RELAY_DISPATCH_MAX     65536
 
@@ -97,7 +98,7 @@ typedef struct {
 
 
 typedef struct {
-    ngx_uint_t               layout;
+    mesh_zone_head_t         head;         /* full: a session was dropped */
     uint64_t                 id;           /* random */
 
     /* one more with each configuration that took the zone */
@@ -117,9 +118,6 @@ typedef struct {
     ngx_queue_t              lru;
     ngx_queue_t              all;
     ngx_queue_t              pending;
-    ngx_msec_t               full_at;      /* when that was logged */
-    unsigned                 full:1;       /* a session in use was dropped */
-    unsigned                 warned:1;
 
     ngx_mesh_relay_proofs_t  proofs;
 } ngx_mesh_relay_sh_t;
