@@ -367,6 +367,10 @@ ngx_gateway_select_admin_apply(ngx_gateway_select_main_conf_t *gmcf,
         n++;
     }
 
+    /* until the next table flags are looked at, too */
+
+    (void) ngx_atomic_fetch_add(&chain->orders, 1);
+
     return n;
 }
 

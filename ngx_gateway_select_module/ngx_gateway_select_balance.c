@@ -85,6 +85,7 @@ ngx_gateway_select_balance_init(ngx_http_request_t *r,
 
     b->request = r;
     b->pool = pool;
+    b->past.home = NGX_GATEWAY_SELECT_NO_NODE;
 
     if (pool->sticky) {
 
@@ -97,6 +98,11 @@ ngx_gateway_select_balance_init(ngx_http_request_t *r,
             b->past.key = ngx_crc32_long(value.data, value.len);
             b->past.key = b->past.key << 32
                           | ngx_murmur_hash2(value.data, value.len);
+
+            if (pool->chain->sh) {
+                b->past.home = ngx_gateway_select_client_node(pool->chain->sh,
+                                                              b->past.key);
+            }
         }
     }
 

@@ -1,10 +1,10 @@
 
 /*
- * Heights that clients were told: see ngx_gateway_select_client.h.
+ * What is kept of clients: see ngx_gateway_select_client.h.
  *
  * A place is one word, so that no reader sees half of it: a tag of the
- * client and the height.  Eight places, a cache line, make a row; a client
- * may stand in any place of its row.
+ * client, and the height or a time and a node.  Eight places, a cache line,
+ * make a row; a client may stand in any place of its row.
  */
 
 
@@ -16,7 +16,13 @@
 #define NGX_GATEWAY_SELECT_CLIENT_HEIGHTS                                     \
     (((uint64_t) 1 << NGX_GATEWAY_SELECT_CLIENT_BITS) - 1)
 
-/* the share of the zone: one byte of so many */
+/* of a sticky client: seconds above the node's slot */
+
+#define NGX_GATEWAY_SELECT_CLIENT_SLOTS                                       \
+    (NGX_GATEWAY_SELECT_CHUNKS_MAX * NGX_GATEWAY_SELECT_CHUNK)
+#define NGX_GATEWAY_SELECT_CLIENT_STAY     600
+
+/* the share of the zone that a table has: one byte of so many */
 
 #define NGX_GATEWAY_SELECT_CLIENT_SHARE    64
 #define NGX_GATEWAY_SELECT_CLIENT_ROWS_MAX 65536
@@ -28,14 +34,19 @@ typedef struct {
 } ngx_gateway_select_clients_t;
 
 
+static void *ngx_gateway_select_clients_table(
+    ngx_gateway_select_zone_t *zone);
 static ngx_atomic_t *ngx_gateway_select_client_row(
-    ngx_gateway_select_sh_t *sh, uint64_t key);
+    ngx_gateway_select_clients_t *clients, uint64_t key);
 static ngx_atomic_t *ngx_gateway_select_client_place(ngx_atomic_t *row,
     uint64_t key);
 static ngx_inline ngx_atomic_uint_t ngx_gateway_select_client_word(
     uint64_t key, uint64_t height);
 static ngx_uint_t ngx_gateway_select_client_believed(
     gateway_height_ref_t *ref, uint64_t height);
+static ngx_inline uint64_t ngx_gateway_select_client_mix(
+    ngx_gateway_select_chain_sh_t *chain, uint64_t key);
+static ngx_inline uint64_t ngx_gateway_select_client_seconds(void);
 
 
 char *
@@ -73,6 +84,16 @@ ngx_gateway_select_client(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 ngx_int_t
 ngx_gateway_select_clients_create(ngx_gateway_select_zone_t *zone)
 {
+    zone->sh->clients = ngx_gateway_select_clients_table(zone);
+    zone->sh->sticky = ngx_gateway_select_clients_table(zone);
+
+    return (zone->sh->clients && zone->sh->sticky) ? NGX_OK : NGX_ERROR;
+}
+
+
+static void *
+ngx_gateway_select_clients_table(ngx_gateway_select_zone_t *zone)
+{
     ngx_uint_t                     nrows;
     ngx_gateway_select_clients_t  *clients;
 
@@ -88,20 +109,15 @@ ngx_gateway_select_clients_create(ngx_gateway_select_zone_t *zone)
     clients = ngx_slab_alloc(zone->shpool,
                              sizeof(ngx_gateway_select_clients_t));
     if (clients == NULL) {
-        return NGX_ERROR;
+        return NULL;
     }
 
     clients->nrows = nrows;
     clients->places = ngx_slab_calloc(zone->shpool,
                                       nrows * NGX_GATEWAY_SELECT_CLIENT_ROW
                                       * sizeof(ngx_atomic_t));
-    if (clients->places == NULL) {
-        return NGX_ERROR;
-    }
 
-    zone->sh->clients = clients;
-
-    return NGX_OK;
+    return clients->places ? clients : NULL;
 }
 
 
@@ -148,7 +164,7 @@ ngx_gateway_select_client_height(ngx_gateway_select_sh_t *sh, uint64_t key)
     }
 
     place = ngx_gateway_select_client_place(
-                                ngx_gateway_select_client_row(sh, key), key);
+                       ngx_gateway_select_client_row(sh->clients, key), key);
 
     return place ? (*place & NGX_GATEWAY_SELECT_CLIENT_HEIGHTS) : 0;
 }
@@ -169,7 +185,7 @@ ngx_gateway_select_client_told(ngx_gateway_select_chain_sh_t *chain,
         return;
     }
 
-    row = ngx_gateway_select_client_row(chain->sh, key);
+    row = ngx_gateway_select_client_row(chain->sh->clients, key);
     place = ngx_gateway_select_client_place(row, key);
     word = ngx_gateway_select_client_word(key, height);
 
@@ -209,13 +225,78 @@ ngx_gateway_select_client_told(ngx_gateway_select_chain_sh_t *chain,
 }
 
 
-static ngx_atomic_t *
-ngx_gateway_select_client_row(ngx_gateway_select_sh_t *sh, uint64_t key)
+uint32_t
+ngx_gateway_select_client_node(ngx_gateway_select_chain_sh_t *chain,
+    uint64_t key)
 {
-    ngx_gateway_select_clients_t  *clients;
+    uint64_t       at;
+    ngx_atomic_t  *place;
 
-    clients = sh->clients;
+    key = ngx_gateway_select_client_mix(chain, key);
 
+    place = ngx_gateway_select_client_place(
+                ngx_gateway_select_client_row(chain->sh->sticky, key), key);
+
+    if (place == NULL) {
+        return NGX_GATEWAY_SELECT_NO_NODE;
+    }
+
+    at = *place & NGX_GATEWAY_SELECT_CLIENT_HEIGHTS;
+
+    if (ngx_gateway_select_client_seconds()
+        > at / NGX_GATEWAY_SELECT_CLIENT_SLOTS
+          + NGX_GATEWAY_SELECT_CLIENT_STAY)
+    {
+        return NGX_GATEWAY_SELECT_NO_NODE;
+    }
+
+    return (uint32_t) (at % NGX_GATEWAY_SELECT_CLIENT_SLOTS);
+}
+
+
+void
+ngx_gateway_select_client_sent(ngx_gateway_select_chain_sh_t *chain,
+    uint64_t key, uint32_t node)
+{
+    ngx_uint_t          i;
+    ngx_atomic_t       *row, *place;
+    ngx_atomic_uint_t   word;
+
+    key = ngx_gateway_select_client_mix(chain, key);
+    row = ngx_gateway_select_client_row(chain->sh->sticky, key);
+    place = ngx_gateway_select_client_place(row, key);
+
+    word = ngx_gateway_select_client_word(key,
+                   ngx_gateway_select_client_seconds()
+                   * NGX_GATEWAY_SELECT_CLIENT_SLOTS + node);
+
+    if (place == NULL) {
+
+        /* a full row: who came last the longest ago gives its place */
+
+        place = &row[0];
+
+        for (i = 1; i < NGX_GATEWAY_SELECT_CLIENT_ROW; i++) {
+            if ((row[i] & NGX_GATEWAY_SELECT_CLIENT_HEIGHTS)
+                < (*place & NGX_GATEWAY_SELECT_CLIENT_HEIGHTS))
+            {
+                place = &row[i];
+            }
+        }
+    }
+
+    /* most callers come more than once a second: nothing is new then */
+
+    if (*place != word) {
+        *place = word;
+    }
+}
+
+
+static ngx_atomic_t *
+ngx_gateway_select_client_row(ngx_gateway_select_clients_t *clients,
+    uint64_t key)
+{
     return &clients->places[(key & (clients->nrows - 1))
                             * NGX_GATEWAY_SELECT_CLIENT_ROW];
 }
@@ -269,4 +350,23 @@ ngx_gateway_select_client_believed(gateway_height_ref_t *ref, uint64_t height)
     }
 
     return height <= highest;
+}
+
+
+/* as a client may ask several chains */
+
+static ngx_inline uint64_t
+ngx_gateway_select_client_mix(ngx_gateway_select_chain_sh_t *chain,
+    uint64_t key)
+{
+    return key ^ (uint64_t) chain->hash * 0x9e3779b97f4a7c15;
+}
+
+
+/* never 0: a word of 0 is a free place */
+
+static ngx_inline uint64_t
+ngx_gateway_select_client_seconds(void)
+{
+    return ngx_current_msec / 1000 + 1;
 }

@@ -1,8 +1,8 @@
 
 /*
- * A caller never goes back in time: the height each client was last told, in
- * a table of fixed size in the zone.  Any worker, no lock; what has no room
- * is forgotten.
+ * What is kept of clients, in tables of fixed size in the zone: the height
+ * each was last told, so that none goes back in time, and the node that a
+ * sticky one is at.  Any worker, no lock; what has no room is forgotten.
  */
 
 
@@ -38,6 +38,15 @@ uint64_t ngx_gateway_select_client_height(ngx_gateway_select_sh_t *sh,
  */
 void ngx_gateway_select_client_told(ngx_gateway_select_chain_sh_t *chain,
     uint64_t key, uint64_t height, ngx_uint_t back);
+
+/*
+ * The node that a sticky client was last sent to, or NO_NODE: none within the
+ * last 10 minutes.  The key is any of that client, of this chain.
+ */
+uint32_t ngx_gateway_select_client_node(ngx_gateway_select_chain_sh_t *chain,
+    uint64_t key);
+void ngx_gateway_select_client_sent(ngx_gateway_select_chain_sh_t *chain,
+    uint64_t key, uint32_t node);
 
 
 #endif /* _NGX_GATEWAY_SELECT_CLIENT_H_INCLUDED_ */

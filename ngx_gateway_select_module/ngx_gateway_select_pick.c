@@ -38,6 +38,7 @@ typedef struct {
     ngx_atomic_uint_t               generation;
     ngx_gateway_select_entry_t     *entries;
     uint32_t                        n;
+    unsigned                        ordered:1; /* it knows all admin verbs */
 } ngx_gateway_select_view_t;
 
 
@@ -113,7 +114,9 @@ ngx_gateway_select_pick(ngx_gateway_select_chain_sh_t *chain,
         if (view.n == 0) {
             reason = (ngx_gateway_select_reason_e) chain->empty;
 
-        } else if (tried && (tried->n || tried->min_height)) {
+        } else if (!view.ordered
+                   || (tried && (tried->n || tried->min_height)))
+        {
             reason = ngx_gateway_select_pick_wanted(&view, &option);
 
         } else {
@@ -155,6 +158,7 @@ ngx_gateway_select_view(ngx_gateway_select_view_t *view,
     view->generation = ngx_gateway_select_load(&half->generation);
     view->entries = half->entries;
     view->n = half->nentries;
+    view->ordered = (half->orders == chain->orders);
 
     /* n is never too much for the memory of entries: they belong together */
 
@@ -340,10 +344,15 @@ ngx_gateway_select_far(ngx_gateway_select_view_t *view,
 
     tried = view->tried;
     far = NGX_GATEWAY_SELECT_WANTED;
+    node = ngx_gateway_select_node(view->chain, option->node);
+
+    /* none of these is in a table that knows of it */
+
+    if (node->flags) {
+        return NGX_GATEWAY_SELECT_SPENT;
+    }
 
     if (tried) {
-        node = ngx_gateway_select_node(view->chain, option->node);
-
         for (i = 0; i < tried->n; i++) {
             if (tried->nodes[i] == option->node) {
                 return NGX_GATEWAY_SELECT_BEEN;

@@ -4,6 +4,7 @@
  */
 
 
+#include "ngx_gateway_select_client.h"
 #include "ngx_gateway_select_pool.h"
 
 #include <math.h>
@@ -258,6 +259,13 @@ ngx_gateway_select_pool_choose(ngx_gateway_select_pool_t *pool,
     if (member->node != NGX_GATEWAY_SELECT_NO_NODE) {
         ngx_gateway_select_pick_node(pool->chain->sh, member->node,
                                      NGX_GATEWAY_SELECT_NO_SESSION, pick);
+
+        /* a second try elsewhere is no move */
+
+        if (past->sticky && past->n == 0) {
+            ngx_gateway_select_client_sent(pool->chain->sh, past->key,
+                                           member->node);
+        }
     }
 
     return member;
@@ -370,7 +378,9 @@ ngx_gateway_select_pool_class(ngx_gateway_select_pool_t *pool,
 
     node = ngx_gateway_select_node(pool->chain->sh, member->node);
 
-    if (node->flags) {
+    if ((node->flags & NGX_GATEWAY_SELECT_DRAINED)
+        || (node->flags && member->node != past->home))
+    {
         return NGX_GATEWAY_SELECT_NEVER;
     }
 

@@ -58,6 +58,7 @@ typedef struct {
     ngx_uint_t                       n;
     ngx_uint_t                       stale;     /* bits */
     uint64_t                         key;       /* of a sticky one */
+    uint32_t                         home;      /* its node, or NO_NODE */
     unsigned                         sticky:1;
 } ngx_gateway_select_past_t;
 

@@ -91,6 +91,7 @@ ngx_gateway_select_rank_begin(ngx_gateway_select_ranker_t *ranker,
     ranker->position = 0;
     ranker->nnodes = (uint32_t) chain->nnodes;
     ranker->now = ngx_gateway_select_now();
+    ranker->orders = ngx_gateway_select_load(&chain->orders);
     ranker->ncandidates = 0;
     ranker->full = full;
     ranker->touched = 0;
@@ -603,6 +604,7 @@ ngx_gateway_select_rank_write(ngx_gateway_select_ranker_t *ranker)
 
     ngx_gateway_select_rank_fill(entries, ranker->entries, n);
     half->nentries = n;
+    half->orders = ranker->orders;
 
     ngx_memory_barrier();
 

@@ -51,7 +51,10 @@
 #define NGX_GATEWAY_SELECT_NO_NODE      ((uint32_t) -1)
 
 
-/* admin verbs in force for a node; from Redis where there is one */
+/*
+ * Admin verbs in force for a node; from Redis where there is one.  Neither is
+ * in a table; who sticks to a cordoned one stays with it.
+ */
 
 #define NGX_GATEWAY_SELECT_CORDONED     0x0001
 #define NGX_GATEWAY_SELECT_DRAINED      0x0002
@@ -134,6 +137,7 @@ typedef struct {
 
 typedef struct {
     ngx_atomic_t                   generation; /* odd: being written */
+    ngx_atomic_uint_t              orders;     /* of the chain, it knows of */
     uint32_t                       nentries;
     uint32_t                       capacity;
     ngx_gateway_select_entry_t    *entries;
@@ -193,6 +197,7 @@ struct ngx_gateway_select_chain_sh_s {
 
     ngx_atomic_t                   current;    /* which half is in force */
     ngx_gateway_select_half_t      halves[2];
+    ngx_atomic_t                   orders;     /* admin verbs, so far */
     ngx_atomic_t                   dirty;      /* rank again at once */
     ngx_atomic_t                   empty;      /* ..._reason_e, why it is */
 
@@ -259,7 +264,8 @@ struct ngx_gateway_select_sh_s {
 
     void                          *operators;  /* names, numbered */
     void                          *evidence;   /* see _check.h */
-    void                          *clients;    /* see _client.h */
+    void                          *clients;    /* heights, see _client.h */
+    void                          *sticky;     /* nodes, see _client.h */
 };
 
 

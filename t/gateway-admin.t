@@ -157,6 +157,58 @@ for ([{ chain => 'x', node => $name[0] }, 404, 'there is no chain "x"'],
                   'there soon', 4);
 }
 
+# who sticks to a node: cordoned it keeps its callers, drained it does not
+
+{
+    my $sticky = gateway(select => 'family=none sticky=$arg_u');
+    my $node = $sticky->name(0);
+    my $at = sub { return $sticky->ask("/rpc?u=$_[0]")->{server} };
+    my @its = grep { $at->($_) eq '0' } 1 .. 100;
+    my @others = grep { $at->($_) ne '0' } 1 .. 100;
+    my $here = sub { return scalar grep { $at->($_) eq '0' } @_ };
+
+    cmp_ok(scalar @its, '>', 5, 'callers of a node');
+
+    admin($sticky, cordon => node => $node);
+    is($here->(@its), @its, 'cordoned it keeps them');
+    is($here->(map { "new$_" } 1 .. 100), 0, 'and gets no new ones');
+    is($here->(@others), 0, 'nor those of others');
+    $sticky->reload;
+    is($here->(@its), @its, 'over a reload, too');
+
+    admin($sticky, drain => node => $node);
+    is($here->(@its), 0, 'drained it has none');
+
+    admin($sticky, cordon => node => $node);
+    is($here->(@its), 0, 'and who left is a new one for it');
+
+    admin($sticky, uncordon => node => $node);
+    is($here->(@its), @its, 'all are back when it is');
+    $sticky->quit;
+}
+
+# at once: also where no table has been made since
+
+{
+    my $slow = gateway(workers => 3, http => 'gateway_interval 60s;');
+    my $node = $slow->name(1);
+    my $found = 0;
+
+    for my $verb (qw(drain cordon) x 3) {
+        admin($slow, $verb => node => $node);
+        $found += ($slow->get('/gateway/find/u:eth'))[1] =~ /"\Q$node\E"/
+            for 1 .. 20;
+        admin($slow, uncordon => node => $node);
+    }
+    is($found, 0, 'no worker finds it from then on');
+
+    admin($slow, drain => node => $_) for map { $slow->name($_) } 0 .. 2;
+    my ($status, $body) = $slow->get('/gateway/find/u:eth');
+    is($status, 503, 'all are drained');
+    like($body, qr/"reason":"excluded"/, 'which is told');
+    $slow->quit;
+}
+
 # Redis is away: it is told when it is back
 
 {
