@@ -56,8 +56,8 @@ typedef struct {
 
 /*
  * Writes what all relays of the payload have in common, to pool, and hashes
- * it; pick is of the first one.  NGX_DECLINED: a string of it is not UTF-8, no servicer would get it as
- * it is; NGX_ERROR: no memory.
+ * it; pick is of the first one.  NGX_DECLINED: a string of it is not UTF-8, no
+ * servicer would get it as it is; NGX_ERROR: no memory.
  */
 ngx_int_t ngx_gateway_select_payload(ngx_gateway_select_main_conf_t *gmcf,
     ngx_gateway_select_pick_t *pick, ngx_gateway_select_payload_t *payload,

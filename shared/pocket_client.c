@@ -165,7 +165,7 @@ pocket_client_head_len(const pocket_payload_t *payload)
 }
 
 
-/* A servicer hashes what it decodes, and that has no byte which is not UTF-8. */
+/* A servicer hashes what it decodes: in that no byte is not UTF-8. */
 
 static unsigned
 pocket_client_clean(const pocket_payload_t *payload)
