@@ -57,8 +57,10 @@ my @name = map { $gateway->name($_) } 0 .. 2;
 
 {
     $servers->set(1, status => 503);
-    $gateway->load('/rpc', seconds => 2, callers => 6);
-    $gateway->becomes('out', sub { $gateway->state(1) }, 'a node is out', 15);
+    $gateway->becomes('out', sub {
+        $gateway->load('/rpc', seconds => 1, callers => 6);
+        return $gateway->state(1);
+    }, 'a node is out', 60);
     my $row = $gateway->nodes->{ $name[1] };
     is($row->{excluded}[0]{reason}, 'response', 'for its failures');
     cmp_ok($row->{excluded}[0]{until}, 'gt', $row->{excluded}[0]{since},
