@@ -12,8 +12,16 @@
 /* draws below it are none, but their squares are numbers still */
 #define GATEWAY_DRAW_MIN       1e-30
 
+/* from what part of the known latencies, the longest first, one is typical */
+#define GATEWAY_TYPICAL        0.4
+
 /* rounds of the cap; each holds one operator more at least */
 #define GATEWAY_CAP_ROUNDS     64
+
+/* tallies: half-life in ms, choices by which they are doubted, most effect */
+#define GATEWAY_TALLY_LIFE     3000.0
+#define GATEWAY_TALLY_PRIOR    50.0
+#define GATEWAY_TALLY_RATIO    2.0
 
 #define GATEWAY_2_32           4294967296.0
 
@@ -35,6 +43,8 @@ typedef struct {
     double                     ramp;       /* best of its candidates */
     double                     share;
     double                     fixed;      /* of the degraded: never raised */
+    double                     cap;
+    gateway_tally_t            tally;
 } gateway_rank_operator_t;
 
 
@@ -57,12 +67,15 @@ struct gateway_rank_work_s {
     uint32_t                   radix;      /* pass of the sort */
     uint32_t                   in;
     uint32_t                   round;      /* of the cap */
-    uint32_t                   capped;
     uint32_t                   newly;      /* capped, in this round */
     uint32_t                   small;
     uint32_t                   large;
 
     double                     weight;     /* of all that are in */
+    double                     known;
+    double                     untried;
+    double                     seen;       /* of what is known, from above */
+    double                     held;       /* caps of those at theirs */
     double                     tail;       /* sum of the slower ones' draws */
     double                     upper;      /* of their shares */
     double                     share;      /* of operators below the cap */
@@ -119,6 +132,9 @@ static void gateway_rank_pair(gateway_rank_work_t *work, double key,
     uint32_t index);
 static void gateway_rank_sort_begin(gateway_rank_work_t *work);
 static uint32_t gateway_rank_operator(gateway_rank_work_t *work, uint32_t id);
+static double gateway_rank_held(const gateway_rank_t *rank,
+    const gateway_tally_t *tally);
+static void gateway_rank_typical(gateway_rank_t *rank, uint32_t key);
 static double gateway_rank_scale(gateway_rank_t *rank, uint32_t index);
 static uint32_t gateway_rank_tied(gateway_rank_work_t *work, uint32_t last);
 static uint32_t gateway_rank_slots(uint32_t n);
@@ -132,7 +148,8 @@ const gateway_rank_conf_t  gateway_rank_defaults = {
     .latency_floor = 2,
     .operator_cap = 0.4,
     .max_ejected = 0.5,
-    .explore = 0.001
+    .explore = 0.0005,
+    .welcome = 0.02
 };
 
 
@@ -194,6 +211,19 @@ gateway_rank_weight(const gateway_rank_conf_t *conf,
     }
 
     return weight * degraded;
+}
+
+
+void
+gateway_rank_tally(gateway_tally_t *tally, double share, double given,
+    double all, double ms)
+{
+    double  keep;
+
+    keep = (ms > 0) ? exp2(-ms / GATEWAY_TALLY_LIFE) : 1;
+
+    tally->given = tally->given * keep + given;
+    tally->due = tally->due * keep + share * all;
 }
 
 
@@ -478,10 +508,15 @@ gateway_rank_gather(gateway_rank_t *rank, uint32_t position, uint32_t last)
 
         gateway_rank_pair(work, latency, position);
         work->weight += candidate->weight;
+        work->known += candidate->known;
+
+        work->untried += candidate->degraded ? 0 : candidate->untried;
 
         member = gateway_rank_operator(work, candidate->operator);
         work->members[position] = member;
         operator = &work->operators[member];
+        operator->tally.given += candidate->tally.given;
+        operator->tally.due += candidate->tally.due;
 
         if (!candidate->degraded && operator->ramp < candidate->admitted) {
             operator->ramp = candidate->admitted;
@@ -548,7 +583,7 @@ gateway_rank_operator(gateway_rank_work_t *work, uint32_t id)
 static uint32_t
 gateway_rank_share(gateway_rank_t *rank, uint32_t position, uint32_t last)
 {
-    double                    draw, tail, explore;
+    double                    draw, tail, explore, welcome;
     uint32_t                  i, n, end;
     gateway_candidate_t      *candidate;
     gateway_rank_work_t      *work;
@@ -556,6 +591,7 @@ gateway_rank_share(gateway_rank_t *rank, uint32_t position, uint32_t last)
 
     work = rank->work;
     explore = rank->conf->explore;
+    welcome = rank->conf->welcome * fmin(work->untried, 1);
 
     while (position < last) {
         end = work->npairs - position;
@@ -569,7 +605,10 @@ gateway_rank_share(gateway_rank_t *rank, uint32_t position, uint32_t last)
             candidate->draw = (draw > GATEWAY_DRAW_MIN) ? draw
                                                         : GATEWAY_DRAW_MIN;
             work->tail += candidate->draw;
+            work->seen += candidate->known;
         }
+
+        gateway_rank_typical(rank, work->pairs[end - 1].key);
 
         for (i = end - n; i < end; i++) {
             candidate = &rank->candidates[work->pairs[i].index];
@@ -578,7 +617,7 @@ gateway_rank_share(gateway_rank_t *rank, uint32_t position, uint32_t last)
             candidate->share = candidate->draw * (tail + work->tail);
 
             if (work->in != 0) {
-                candidate->share *= 1 - explore;
+                candidate->share *= 1 - explore - welcome;
             }
 
             if (candidate->degraded && work->in != 0) {
@@ -590,6 +629,11 @@ gateway_rank_share(gateway_rank_t *rank, uint32_t position, uint32_t last)
                 candidate->share += explore / work->in;
             }
 
+            if (welcome > 0) {
+                candidate->share += welcome * candidate->untried
+                                    / work->untried;
+            }
+
             operator->share += candidate->share;
         }
 
@@ -597,6 +641,30 @@ gateway_rank_share(gateway_rank_t *rank, uint32_t position, uint32_t last)
     }
 
     return position;
+}
+
+
+/*
+ * The median of what is known, when the slower half of it has been seen:
+ * nodes of which nothing is known would else vouch for each other.
+ */
+
+static void
+gateway_rank_typical(gateway_rank_t *rank, uint32_t key)
+{
+    float                 latency;
+    gateway_rank_work_t  *work;
+
+    work = rank->work;
+
+    if (rank->typical > 0 || work->known <= 0
+        || work->seen < GATEWAY_TYPICAL * work->known)
+    {
+        return;
+    }
+
+    memcpy(&latency, &key, sizeof(float));
+    rank->typical = latency;
 }
 
 
@@ -626,7 +694,6 @@ gateway_rank_tied(gateway_rank_work_t *work, uint32_t last)
 static gateway_rank_step_e
 gateway_rank_shared(gateway_rank_t *rank)
 {
-    float                 median;
     double                ramp, most;
     uint32_t              i;
     gateway_rank_work_t  *work;
@@ -649,9 +716,6 @@ gateway_rank_shared(gateway_rank_t *rank)
         rank->cap = rank->conf->operator_cap;
     }
 
-    memcpy(&median, &work->pairs[work->npairs / 2].key, sizeof(float));
-    rank->typical = median;
-
     work->limit = work->noperators;
 
     return GATEWAY_RANK_SUM;
@@ -673,6 +737,7 @@ gateway_rank_sum(gateway_rank_t *rank, uint32_t position, uint32_t last)
 
     for ( ; position < last; position++) {
         operator = &work->operators[position];
+        operator->cap = gateway_rank_held(rank, &operator->tally);
 
         if (!operator->capped) {
             work->share += operator->share;
@@ -692,11 +757,36 @@ gateway_rank_summed(gateway_rank_t *rank)
 
     work = rank->work;
 
-    left = 1 - work->capped * rank->cap - work->fixed;
+    left = 1 - work->held - work->fixed;
     work->scale = (left > 0 && work->share > 0) ? left / work->share : 0;
     work->newly = 0;
 
     return GATEWAY_RANK_CAP;
+}
+
+
+/*
+ * What an operator may be due, that what it is given keeps the cap: as much
+ * less as it was given more before.
+ */
+
+static double
+gateway_rank_held(const gateway_rank_t *rank, const gateway_tally_t *tally)
+{
+    double  ratio;
+
+    ratio = (tally->due + GATEWAY_TALLY_PRIOR)
+            / (tally->given + GATEWAY_TALLY_PRIOR);
+
+    if (ratio > GATEWAY_TALLY_RATIO) {
+        ratio = GATEWAY_TALLY_RATIO;
+    }
+
+    if (ratio < 1 / GATEWAY_TALLY_RATIO) {
+        ratio = 1 / GATEWAY_TALLY_RATIO;
+    }
+
+    return rank->cap * ratio;
 }
 
 
@@ -713,9 +803,9 @@ gateway_rank_cap(gateway_rank_t *rank, uint32_t position, uint32_t last)
         operator = &work->operators[position];
         share = operator->share * work->scale + operator->fixed;
 
-        if (!operator->capped && share > rank->cap * (1 + 1e-9)) {
+        if (!operator->capped && share > operator->cap * (1 + 1e-9)) {
             operator->capped = 1;
-            work->capped++;
+            work->held += operator->cap;
             work->newly++;
         }
     }
@@ -799,8 +889,12 @@ gateway_rank_scale(gateway_rank_t *rank, uint32_t index)
     work = rank->work;
     operator = &work->operators[work->members[index]];
 
-    if (operator->capped || work->newly != 0) {
+    if (work->newly != 0) {
         return rank->cap / (operator->share + operator->fixed);
+    }
+
+    if (operator->capped) {
+        return operator->cap / (operator->share + operator->fixed);
     }
 
     if (rank->candidates[index].degraded && work->in != 0) {

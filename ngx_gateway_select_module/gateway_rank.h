@@ -27,6 +27,7 @@ typedef struct {
     double               operator_cap;     /* share, or 1 / operators */
     double               max_ejected;      /* share of the candidates */
     double               explore;          /* share given to all alike */
+    double               welcome;          /* at most, of those untried */
 } gateway_rank_conf_t;
 
 
@@ -35,6 +36,18 @@ typedef enum {
     GATEWAY_CANDIDATE_OUT,                 /* may be re-admitted: degraded */
     GATEWAY_CANDIDATE_NEVER                /* cordoned, spent, refused */
 } gateway_candidate_e;
+
+
+/*
+ * What a node was given lately, in choices, beside what its share of all of
+ * them was: decayed sums.  They differ, as tries in flight decide, too, and
+ * as retries, checks and sticky callers choose for themselves.
+ */
+
+typedef struct {
+    double               given;
+    double               due;
+} gateway_tally_t;
 
 
 /*
@@ -50,8 +63,11 @@ typedef struct {
     gateway_candidate_e  state;
     double               weight;
     double               admitted;         /* ramp x pace, 0 to 1 */
+    double               known;            /* of gateway_factors_t */
+    double               untried;
     double               badness;          /* orders the excluded */
     double               latency;          /* ms */
+    gateway_tally_t      tally;            /* its part of the node's */
     uint32_t             degraded;         /* out: re-admitted, least bad */
     double               draw;             /* out: probability of one draw */
     double               share;            /* out: after the second choice */
@@ -107,8 +123,9 @@ typedef struct {
     uint32_t                    nentries;  /* out, once done */
     uint32_t                    degraded;  /* out: how many of them */
     double                      cap;       /* out: kept for operators */
-    double                      typical;   /* out: median latency, or 0;
-                                              for gateway_peers_t */
+    double                      typical;   /* out: median latency of what
+                                              is known, or 0: nothing; for
+                                              gateway_peers_t */
     gateway_rank_work_t        *work;
 } gateway_rank_t;
 
@@ -125,6 +142,14 @@ extern const gateway_rank_conf_t  gateway_rank_defaults;
 
 double gateway_rank_weight(const gateway_rank_conf_t *conf,
     const gateway_factors_t *factors);
+
+/*
+ * Adds choices to a tally, ms after the last time: so many of the node, of so
+ * many of all, while its share was that.
+ */
+
+void gateway_rank_tally(gateway_tally_t *tally, double share, double given,
+    double all, double ms);
 
 size_t gateway_rank_size(uint32_t n);
 

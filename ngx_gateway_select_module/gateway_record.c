@@ -74,6 +74,7 @@ const gateway_record_conf_t  gateway_record_defaults = {
     .prior_tries = 4,
     .prior_success = 0.98,
     .prior_latency = 200,
+    .first_tries = 8,
     .slow_start = 30000,
     .slow_start_tries = 100,
     .probation = 0.1,
@@ -554,7 +555,7 @@ gateway_record_factors(const gateway_record_t *record,
     const gateway_record_conf_t *conf, const gateway_peers_t *peers,
     uint64_t now, gateway_factors_t *factors)
 {
-    double  decay, votes, prior, latency;
+    double  decay, votes, prior, latency, samples;
 
     decay = gateway_decay(record->stamp, now, conf->half_life);
     votes = gateway_decay(record->stamp, now, conf->votes_half_life);
@@ -575,8 +576,13 @@ gateway_record_factors(const gateway_record_t *record,
 
     latency = (peers->latency > 0) ? peers->latency : conf->prior_latency;
 
+    samples = gateway_record_samples(record) * decay;
+
     factors->latency = (record->latency_sum * decay + prior * latency)
-                       / (gateway_record_samples(record) * decay + prior);
+                       / (samples + prior);
+    factors->known = samples / (samples + prior);
+    factors->untried = (record->total_tries < conf->first_tries)
+                       ? 1 - record->total_tries / conf->first_tries : 0;
 
     factors->ramp = gateway_record_ramp(record, conf, now);
     factors->pace = gateway_record_pace(record, now);

@@ -106,6 +106,7 @@ typedef struct {
     double               prior_tries;      /* weight of the prior */
     double               prior_success;
     double               prior_latency;    /* where no peer is known */
+    double               first_tries;      /* tell what a new node is like */
     uint32_t             slow_start;       /* until a new node is full */
     double               slow_start_tries; /* or so many tries, if earlier */
     double               probation;        /* least share of full weight */
@@ -166,6 +167,8 @@ typedef struct {
     double               latency;
     double               ramp;             /* slow start, doubt, probation */
     double               pace;             /* of quota */
+    double               known;            /* of the latency: 0, by nobody */
+    double               untried;          /* 1: never, 0: often enough */
     double               badness;          /* orders those that are out */
     uint32_t             excluded;         /* bits 1 << gateway_penalty_e */
     uint64_t             until;            /* latest of these penalties */

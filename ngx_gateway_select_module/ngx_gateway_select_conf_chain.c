@@ -183,6 +183,7 @@ ngx_gateway_select_chain_merge(ngx_gateway_select_chain_t *chain,
 
     chain->rank.latency_floor = rank->latency_floor;
     chain->rank.explore = rank->explore;
+    chain->rank.welcome = rank->welcome;
 }
 
 

@@ -26,12 +26,14 @@
 #define SIM_TICK        200.0              /* ms: fold and rank */
 #define SIM_SECOND      1000.0             /* the world moves on */
 #define SIM_SESSION     300000.0
-#define SIM_WINDOW      60000.0            /* shares of operators */
+#define SIM_WINDOW_PICKS 10000             /* shares of operators */
 #define SIM_TIMEOUT     10000.0
 #define SIM_SLOW        4000.0
 #define SIM_PROBE       15000.0
 #define SIM_CAP         0.4
 #define SIM_ALLOWANCE   3.0                /* x an even share */
+#define SIM_EARNING     60000.0            /* a newcomer's time to be found */
+#define SIM_EARNED      240000.0           /* its share is that of so long */
 
 #define SIM_NONE        ((uint32_t) -1)
 
@@ -45,8 +47,19 @@ typedef enum {
     SIM_HUNG,                              /* never answers */
     SIM_TURNED_SLOW,                       /* all answers take 4 s */
     SIM_BROKEN,                            /* 5xx at once */
-    SIM_FLAKY                              /* three of ten fail */
+    SIM_FLAKY,                             /* three of ten fail */
+    SIM_ABSENT                             /* cannot be chosen yet */
 } sim_state_e;
+
+
+/* what is to be seen */
+
+typedef enum {
+    SIM_FAULTY = 0,                        /* nodes fail, and are slow */
+    SIM_JOINING,                           /* nodes come that nobody knows */
+    SIM_UNSEEN,                            /* nodes that got no first tries */
+    SIM_MIXES
+} sim_mix_e;
 
 
 /* what happens to the node that is then the n-th fastest */
@@ -63,6 +76,8 @@ typedef struct {
     double                before;          /* its share of picks */
     double                out;             /* ms until it was unused */
     double                back;            /* ms until 80 % of before */
+    double                picks;           /* of SIM_EARNED, and of all */
+    double                all;
 } sim_fault_t;
 
 
@@ -150,6 +165,7 @@ struct sim_s {
     double                length;          /* of the run, ms */
     double                rate;            /* requests per s, at present */
     double                mean_rate;
+    sim_mix_e             mix;
     uint32_t              n;
     uint32_t              noperators;
     sim_node_t            nodes[SIM_NODES];
@@ -157,7 +173,6 @@ struct sim_s {
     uint32_t              nfaults;
     double                session;         /* begun at */
     double                allowance;       /* of a node, tries */
-    double                window;
     double                window_picks;
     double                window_share[SIM_OPERATORS];
 
@@ -185,7 +200,8 @@ struct sim_s {
 /* sim_world.c */
 
 /* n nodes, so many requests per s */
-void sim_world_init(sim_t *sim, uint32_t n, double mean_rate, uint64_t seed);
+void sim_world_init(sim_t *sim, sim_mix_e mix, uint32_t n, double mean_rate,
+    uint64_t seed);
 void sim_world_move(sim_t *sim);
 gateway_try_e sim_world_try(sim_t *sim, uint32_t node, double *ms);
 
@@ -194,7 +210,9 @@ double sim_world_cost(sim_t *sim, uint32_t node, double rate);
 
 /* the share of picks that a node's allowance, or its quota, leaves */
 double sim_world_limit(sim_t *sim, uint32_t node);
-int sim_world_spent(sim_t *sim, uint32_t node);
+
+/* may it be chosen: it is there, and has some of its allowance left */
+int sim_world_usable(sim_t *sim, uint32_t node);
 
 double sim_uniform(uint64_t *seed);
 double sim_normal(uint64_t *seed);

@@ -18,6 +18,9 @@ typedef struct {
     gateway_record_t      records[SIM_NODES];
     gateway_sample_t      fresh[SIM_NODES];
     gateway_factors_t     factors[SIM_NODES];
+    gateway_tally_t       tallies[SIM_NODES];
+    uint32_t              given[SIM_NODES];
+    uint32_t              all;
     double                probed_at[SIM_NODES];
     double                paced[SIM_NODES];
     gateway_candidate_t   candidates[SIM_NODES];
@@ -82,6 +85,13 @@ sim_gateway_tick(sim_t *sim)
     now = SIM_EPOCH + sim->now;
 
     for (i = 0; i < sim->n; i++) {
+
+        /* nobody knew of it before */
+
+        if (sim->mix == SIM_JOINING && sim->nodes[i].state == SIM_ABSENT) {
+            gateway_record_init(&gateway->records[i], now);
+        }
+
         gateway_record_fold(&gateway->records[i], &sim->record,
                             &gateway->fresh[i], now);
         memset(&gateway->fresh[i], 0, sizeof(gateway_sample_t));
@@ -97,12 +107,16 @@ sim_gateway_tick(sim_t *sim)
         sim_gateway_pace(sim, gateway, i);
 
         candidate = &gateway->candidates[i];
+        gateway_rank_tally(&gateway->tallies[i], candidate->share,
+                           gateway->given[i], gateway->all, SIM_TICK);
+        gateway->given[i] = 0;
+
         candidate->node = i;
         candidate->operator = sim->nodes[i].operator;
         candidate->state = factors->excluded ? GATEWAY_CANDIDATE_OUT
                                              : GATEWAY_CANDIDATE_IN;
 
-        if (sim_world_spent(sim, i)) {
+        if (!sim_world_usable(sim, i)) {
             candidate->state = GATEWAY_CANDIDATE_NEVER;
         }
 
@@ -110,9 +124,14 @@ sim_gateway_tick(sim_t *sim)
                             * gateway->paced[i];
         candidate->admitted = factors->ramp * factors->pace
                               * gateway->paced[i];
+        candidate->known = factors->known;
+        candidate->untried = factors->untried;
+        candidate->tally = gateway->tallies[i];
         candidate->badness = factors->badness;
         candidate->latency = factors->latency;
     }
+
+    gateway->all = 0;
 
     gateway_rank_begin(&rank, &sim->rank, gateway->candidates, sim->n,
                        gateway->entries, gateway->work);
@@ -209,6 +228,9 @@ sim_gateway_pick(sim_t *sim, sim_request_t *request)
             break;
         }
     }
+
+    gateway->given[best]++;
+    gateway->all++;
 
     return best;
 }

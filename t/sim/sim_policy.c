@@ -173,7 +173,7 @@ sim_usable(sim_t *sim, uint32_t i)
 
     known = sim->data;
 
-    return known[i].out_until <= sim->now && !sim_world_spent(sim, i);
+    return known[i].out_until <= sim->now && sim_world_usable(sim, i);
 }
 
 

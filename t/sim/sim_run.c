@@ -7,7 +7,6 @@
 
 
 #define SIM_TRIES_MAX    65536
-#define SIM_WINDOW_PICKS 10000             /* fewer are chance */
 #define SIM_UNUSED       0.2               /* of the share before: unused */
 #define SIM_BACK         0.8
 #define SIM_RECENT       5.0               /* s: half-life of node->recent */
@@ -26,6 +25,7 @@ static void sim_moved(sim_t *sim);
 static void sim_probe(sim_t *sim);
 static void sim_window(sim_t *sim);
 static void sim_fault(sim_t *sim, sim_fault_t *fault);
+static void sim_earned(sim_t *sim, sim_fault_t *fault, double picks);
 static int sim_result(sim_t *sim);
 static int sim_compare(const void *one, const void *two);
 
@@ -342,6 +342,10 @@ sim_moved(sim_t *sim)
         picks += sim->nodes[i].picked;
     }
 
+    for (i = 0; i < sim->nfaults; i++) {
+        sim_earned(sim, &sim->faults[i], picks);
+    }
+
     for (i = 0; i < sim->n; i++) {
         node = &sim->nodes[i];
 
@@ -358,22 +362,29 @@ sim_moved(sim_t *sim)
         sim_fault(sim, &sim->faults[i]);
     }
 
-    if (sim->now >= sim->window + SIM_WINDOW) {
+    if (sim->window_picks >= SIM_WINDOW_PICKS) {
         sim_window(sim);
     }
 }
 
 
-/* the budget of probes: one for a node without a try for so long */
+/*
+ * The budget of probes: one for a node without a try for so long.  Newcomers
+ * have to be found by callers alone.
+ */
 
 static void
 sim_probe(sim_t *sim)
 {
     uint32_t  i;
 
+    if (sim->mix != SIM_FAULTY) {
+        return;
+    }
+
     for (i = 0; i < sim->n; i++) {
         if (sim->now - sim->nodes[i].tried_at >= SIM_PROBE
-            && !sim_world_spent(sim, i))
+            && sim_world_usable(sim, i))
         {
             sim_try_node(sim, i, SIM_NONE);
         }
@@ -390,8 +401,7 @@ sim_window(sim_t *sim)
     for (i = 0; i < sim->noperators; i++) {
         share = sim->window_share[i] / sim->window_picks;
 
-        if (sim->window_picks > SIM_WINDOW_PICKS
-            && sim->result->cap < share) {
+        if (sim->result->cap < share) {
             sim->result->cap = share;
         }
 
@@ -407,7 +417,6 @@ sim_window(sim_t *sim)
     }
 
     sim->window_picks = 0;
-    sim->window = sim->now;
 }
 
 
@@ -430,6 +439,24 @@ sim_fault(sim_t *sim, sim_fault_t *fault)
 
     if (passed > 0 && fault->back == 0 && share > SIM_BACK * fault->before) {
         fault->back = passed;
+    }
+}
+
+
+/* what a newcomer is given, once there was time to find it */
+
+static void
+sim_earned(sim_t *sim, sim_fault_t *fault, double picks)
+{
+    double  passed;
+
+    passed = sim->now - fault->to * sim->length;
+
+    if (fault->state == SIM_ABSENT
+        && passed > SIM_EARNING && passed <= SIM_EARNING + SIM_EARNED)
+    {
+        fault->picks += sim->nodes[fault->node].picked;
+        fault->all += picks;
     }
 }
 

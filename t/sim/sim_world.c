@@ -17,25 +17,41 @@
 
 static void sim_world_operators(sim_t *sim);
 static void sim_world_faults(sim_t *sim);
+static void sim_world_fault(sim_t *sim, sim_fault_t *fault);
 static uint32_t sim_world_fastest(sim_t *sim, uint32_t rank);
 static double sim_world_median(const sim_node_t *node);
 static double sim_world_load(const sim_node_t *node, double inflight);
 static double sim_world_failing(const sim_node_t *node);
 
 
+#define sim_fault(name, state, from, to, rank, factor)                        \
+    { name, state, from, to, rank, factor, 0, 0, 0, 0, 0, 0 }
+
+
 static const sim_fault_t  sim_faults[] = {
-    { "refuses",      SIM_DEAD,        0.10, 0.20, 1, 0, 0, 0, 0, 0 },
-    { "hangs",        SIM_HUNG,        0.24, 0.31, 1, 0, 0, 0, 0, 0 },
-    { "4 s answers",  SIM_TURNED_SLOW, 0.35, 0.45, 1, 0, 0, 0, 0, 0 },
-    { "3 x slower",   SIM_WELL,        0.48, 0.58, 0, 3, 0, 0, 0, 0 },
-    { "5xx",          SIM_BROKEN,      0.60, 0.66, 1, 0, 0, 0, 0, 0 },
-    { "30 % fail",    SIM_FLAKY,       0.70, 0.80, 1, 0, 0, 0, 0, 0 },
-    { "4 x faster",   SIM_WELL,        0.84, 0.94, 11, 0.25, 0, 0, 0, 0 }
+    sim_fault("refuses",      SIM_DEAD,        0.10, 0.20, 1, 0),
+    sim_fault("hangs",        SIM_HUNG,        0.24, 0.31, 1, 0),
+    sim_fault("4 s answers",  SIM_TURNED_SLOW, 0.35, 0.45, 1, 0),
+    sim_fault("3 x slower",   SIM_WELL,        0.48, 0.58, 0, 3),
+    sim_fault("5xx",          SIM_BROKEN,      0.60, 0.66, 1, 0),
+    sim_fault("30 % fail",    SIM_FLAKY,       0.70, 0.80, 1, 0),
+    sim_fault("4 x faster",   SIM_WELL,        0.84, 0.94, 11, 0.25)
+};
+
+
+/* of the others there is none: a node comes that is then the n-th fastest */
+
+static const sim_fault_t  sim_comers[] = {
+    sim_fault("fastest",      SIM_ABSENT,      0, 0.15, 0, 0),
+    sim_fault("slow",         SIM_ABSENT,      0, 0.30, 22, 0),
+    sim_fault("fast",         SIM_ABSENT,      0, 0.40, 2, 0),
+    sim_fault("slowest",      SIM_ABSENT,      0, 0.50, 23, 0)
 };
 
 
 void
-sim_world_init(sim_t *sim, uint32_t n, double mean_rate, uint64_t seed)
+sim_world_init(sim_t *sim, sim_mix_e mix, uint32_t n, double mean_rate,
+    uint64_t seed)
 {
     double       rate, offset[SIM_OPERATORS];
     uint32_t     i;
@@ -43,6 +59,7 @@ sim_world_init(sim_t *sim, uint32_t n, double mean_rate, uint64_t seed)
 
     memset(sim, 0, sizeof(sim_t));
 
+    sim->mix = mix;
     sim->n = n;
     sim->world = seed;
     sim->chance = seed ^ 0x5851f42d4c957f2d;
@@ -77,8 +94,14 @@ sim_world_init(sim_t *sim, uint32_t n, double mean_rate, uint64_t seed)
         }
     }
 
-    sim->nfaults = sizeof(sim_faults) / sizeof(sim_fault_t);
-    memcpy(sim->faults, sim_faults, sizeof(sim_faults));
+    if (mix == SIM_FAULTY) {
+        sim->nfaults = sizeof(sim_faults) / sizeof(sim_fault_t);
+        memcpy(sim->faults, sim_faults, sizeof(sim_faults));
+
+    } else {
+        sim->nfaults = sizeof(sim_comers) / sizeof(sim_fault_t);
+        memcpy(sim->faults, sim_comers, sizeof(sim_comers));
+    }
 
     sim->allowance = SIM_ALLOWANCE * rate * SIM_SESSION / 1000;
 }
@@ -147,37 +170,43 @@ sim_world_move(sim_t *sim)
 static void
 sim_world_faults(sim_t *sim)
 {
-    double        passed;
-    uint32_t      i;
-    sim_node_t   *node;
-    sim_fault_t  *fault;
+    uint32_t  i;
 
     for (i = 0; i < sim->nfaults; i++) {
-        fault = &sim->faults[i];
-        passed = sim->now - fault->from * sim->length;
+        sim_world_fault(sim, &sim->faults[i]);
+    }
+}
 
-        if (passed >= 0 && passed < SIM_SECOND) {
-            fault->node = sim_world_fastest(sim, fault->rank);
-            node = &sim->nodes[fault->node];
-            node->state = fault->state;
-            fault->before = node->recent;
 
-            if (fault->factor) {
-                node->typical += log(fault->factor);
-                node->current += log(fault->factor);
-            }
-        }
+static void
+sim_world_fault(sim_t *sim, sim_fault_t *fault)
+{
+    double       passed;
+    sim_node_t  *node;
 
+    passed = sim->now - fault->from * sim->length;
+
+    if (passed >= 0 && passed < SIM_SECOND) {
+        fault->node = sim_world_fastest(sim, fault->rank);
         node = &sim->nodes[fault->node];
-        passed = sim->now - fault->to * sim->length;
+        node->state = fault->state;
+        fault->before = node->recent;
 
-        if (passed >= 0 && passed < SIM_SECOND) {
-            node->state = SIM_WELL;
+        if (fault->factor) {
+            node->typical += log(fault->factor);
+            node->current += log(fault->factor);
+        }
+    }
 
-            if (fault->factor) {
-                node->typical -= log(fault->factor);
-                node->current -= log(fault->factor);
-            }
+    node = &sim->nodes[fault->node];
+    passed = sim->now - fault->to * sim->length;
+
+    if (passed >= 0 && passed < SIM_SECOND) {
+        node->state = SIM_WELL;
+
+        if (fault->factor) {
+            node->typical -= log(fault->factor);
+            node->current -= log(fault->factor);
         }
     }
 }
@@ -321,6 +350,10 @@ sim_world_limit(sim_t *sim, uint32_t i)
         left = SIM_SECOND;
     }
 
+    if (node->state == SIM_ABSENT) {
+        return 0;
+    }
+
     limit = (sim->allowance - node->spent) / (left / 1000 * sim->rate);
 
     if (limit < 0) {
@@ -332,9 +365,10 @@ sim_world_limit(sim_t *sim, uint32_t i)
 
 
 int
-sim_world_spent(sim_t *sim, uint32_t i)
+sim_world_usable(sim_t *sim, uint32_t i)
 {
-    return sim->nodes[i].spent >= sim->allowance;
+    return sim->nodes[i].state != SIM_ABSENT
+           && sim->nodes[i].spent < sim->allowance;
 }
 
 

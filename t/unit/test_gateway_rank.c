@@ -43,6 +43,12 @@ static void test_available(void);
 static void test_readmit(void);
 static void test_liars(void);
 static void test_explore(void);
+static void test_welcome(void);
+static void test_typical(void);
+static void test_given(void);
+static void test_given_of(double more, uint32_t operators);
+static void test_first_tries(void);
+static void test_first_tries_of(double latency);
 static void test_slices(void);
 static void test_not_numbers(void);
 static void test_many_operators(void);
@@ -80,6 +86,10 @@ main(void)
     test_readmit();
     test_liars();
     test_explore();
+    test_welcome();
+    test_typical();
+    test_given();
+    test_first_tries();
     test_slices();
     test_not_numbers();
     test_many_operators();
@@ -143,6 +153,7 @@ test_candidate(uint32_t i, double weight, double latency, uint32_t operator)
     candidates[i].weight = weight;
     candidates[i].latency = latency;
     candidates[i].admitted = 1;
+    candidates[i].known = 1;
 }
 
 
@@ -164,6 +175,8 @@ test_record(uint32_t i, const gateway_record_t *record, uint64_t now)
                                            : GATEWAY_CANDIDATE_IN;
     candidates[i].badness = factors.badness;
     candidates[i].admitted = factors.ramp * factors.pace;
+    candidates[i].known = factors.known;
+    candidates[i].untried = factors.untried;
 }
 
 
@@ -602,6 +615,209 @@ test_explore(void)
     for (i = 1; i < 10; i++) {
         check(fabs(candidates[i].share - 0.001) < 1e-9);
     }
+}
+
+
+/* a node that was never tried is: whatever weight it has, and never much */
+
+static void
+test_welcome(void)
+{
+    uint32_t  i;
+
+    conf = gateway_rank_defaults;
+    conf.explore = 0;
+    conf.operator_cap = 1;
+
+    for (i = 0; i < 24; i++) {
+        test_candidate(i, i ? 1e-20 : 1, i ? 900 : 10, i);
+    }
+
+    candidates[7].untried = 1;
+    test_rank(24);
+    test_table();
+    check(fabs(candidates[7].share - conf.welcome) < 1e-9);
+    check(candidates[8].share < 1e-6);
+
+    /* less and less with each try */
+
+    candidates[7].untried = 0.25;
+    test_rank(24);
+    check(fabs(candidates[7].share - conf.welcome / 4) < 1e-9);
+
+    /* all of them together have no more */
+
+    for (i = 1; i < 24; i++) {
+        candidates[i].untried = 1;
+    }
+
+    test_rank(24);
+    test_table();
+    check(fabs(candidates[7].share - conf.welcome / 23) < 1e-9);
+    check(fabs(test_sum() - 1) < 1e-9);
+}
+
+
+/* what is typical is told by those of which something is known */
+
+static void
+test_typical(void)
+{
+    uint32_t  i;
+
+    conf = gateway_rank_defaults;
+
+    for (i = 0; i < 10; i++) {
+        test_candidate(i, 1, (i < 3) ? 40 + i : 200, i);
+        candidates[i].known = (i < 3);
+    }
+
+    test_rank(10);
+    check(fabs(rank.typical - 41) < 1e-3);
+
+    /* little is known of many */
+
+    for (i = 3; i < 10; i++) {
+        candidates[i].known = 0.1;
+    }
+
+    test_rank(10);
+    check(fabs(rank.typical - 42) < 1e-3);
+
+    for (i = 0; i < 10; i++) {
+        candidates[i].known = 0;
+    }
+
+    test_rank(10);
+    check(rank.typical == 0);
+}
+
+
+/*
+ * The cap is kept on what is given, though one operator gets more than its
+ * share of the table, as its nodes have less in flight, or callers stick.
+ */
+
+static void
+test_given(void)
+{
+    test_given_of(1.3, 6);
+    test_given_of(1.1, 3);
+    test_given_of(0.8, 6);
+}
+
+
+static void
+test_given_of(double more, uint32_t operators)
+{
+    double           sum, given[TEST_MAX], all;
+    uint32_t         i, k;
+    gateway_tally_t  tallies[12];
+
+    conf = gateway_rank_defaults;
+    memset(tallies, 0, sizeof(tallies));
+    memset(given, 0, sizeof(given));
+    all = 0;
+
+    for (k = 0; k < 300; k++) {
+
+        for (i = 0; i < 12; i++) {
+            test_candidate(i, (i % operators) ? 1 : 8,
+                           (i % operators) ? 80 : 40, i % operators);
+            candidates[i].tally = tallies[i];
+        }
+
+        test_rank(12);
+        sum = 1 + (more - 1) * test_operator(0);
+
+        for (i = 0; i < 12; i++) {
+            given[i] = 80 * candidates[i].share / sum
+                       * ((i % operators) ? 1 : more);
+            all += (k < 200 || i % operators) ? 0 : given[i];
+
+            gateway_rank_tally(&tallies[i], candidates[i].share, given[i], 80,
+                               200);
+        }
+    }
+
+    check(all / (100 * 80) < 0.41);
+    check(all / (100 * 80) > 0.38);
+}
+
+
+/*
+ * Of two servers, weights 9 and 1, the lighter got no caller at first: it is
+ * no slower for that.
+ */
+
+static void
+test_first_tries(void)
+{
+    test_first_tries_of(gateway_rank_defaults.latency);
+    test_first_tries_of(0);
+}
+
+
+static void
+test_first_tries_of(double latency)
+{
+    uint32_t           i, k, a, b, tries[2] = { 0, 0 };
+    uint64_t           now;
+    gateway_peers_t    peers = { 0 };
+    gateway_record_t   records[2];
+    gateway_sample_t   sample;
+    gateway_factors_t  factors;
+
+    now = 1700000000000;
+    conf = gateway_rank_defaults;
+    conf.latency = latency;
+
+    gateway_record_init(&records[0], now);
+    gateway_record_init(&records[1], now);
+
+    /* 25 requests a second, for a minute */
+
+    for (k = 0; k < 300; k++) {
+        memset(&sample, 0, sizeof(gateway_sample_t));
+
+        for (i = 0; i < 2; i++) {
+            gateway_record_fold(&records[i], &gateway_record_defaults,
+                                &sample, now);
+            gateway_record_factors(&records[i], &gateway_record_defaults,
+                                   &peers, now, &factors);
+            test_candidate(i, gateway_rank_weight(&conf, &factors)
+                              * (i ? 1 : 9), factors.latency, i);
+            candidates[i].admitted = factors.ramp;
+            candidates[i].known = factors.known;
+            candidates[i].untried = factors.untried;
+        }
+
+        conf.operator_cap = 1;
+        test_rank(2);
+        peers.latency = rank.typical;
+        now += 200;
+
+        for (i = 0; i < 5; i++) {
+            a = gateway_rank_draw(entries, 2, test_random());
+            b = gateway_rank_draw(entries, 2, test_random());
+            a = entries[entries[a].latency <= entries[b].latency ? a : b].node;
+
+            if (k < 20) {
+                a = 0;
+            }
+
+            tries[a]++;
+            memset(&sample, 0, sizeof(gateway_sample_t));
+            sample.tries[GATEWAY_TRY_OK] = 1;
+            sample.latency[gateway_latency_bucket(40)] = 1;
+            sample.latency_sum = 40;
+            gateway_record_fold(&records[a], &gateway_record_defaults,
+                                &sample, now);
+        }
+    }
+
+    check(tries[1] > 1500 / 50);
+    check(tries[1] < 1500 / 4);
 }
 
 

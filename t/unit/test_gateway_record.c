@@ -300,6 +300,8 @@ test_prior(void)
     check(test_factors()->correctness == 1);
     check(test_factors()->liveliness == 1);
     check(test_factors()->excluded == 0);
+    check(test_factors()->known == 0);
+    check(test_factors()->untried == 1);
 
     peers.latency = 70;
     check(test_factors()->latency == 70);
@@ -309,8 +311,12 @@ test_prior(void)
     test_add(GATEWAY_TRY_OK, 50, 5000);
     test_fold(0);
     check(test_factors()->latency > 500);
+    check(test_factors()->known > 0.9);
+    check(test_factors()->untried == 0);
     test_fold(20 * conf.half_life);
     check(test_factors()->latency < 71);
+    check(test_factors()->known < 0.001);
+    check(test_factors()->untried == 0);
 }
 
 
