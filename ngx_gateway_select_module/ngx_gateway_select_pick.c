@@ -47,7 +47,8 @@ static ngx_int_t ngx_gateway_select_view(ngx_gateway_select_view_t *view,
 static ngx_inline ngx_uint_t ngx_gateway_select_view_changed(
     ngx_gateway_select_view_t *view);
 static ngx_inline ngx_int_t ngx_gateway_select_draw(
-    ngx_gateway_select_view_t *view, ngx_gateway_select_option_t *option);
+    ngx_gateway_select_view_t *view, ngx_uint_t which,
+    ngx_gateway_select_option_t *option);
 static ngx_inline void ngx_gateway_select_better(
     ngx_gateway_select_chain_sh_t *chain, ngx_gateway_select_option_t *best,
     ngx_gateway_select_option_t *other);
@@ -88,6 +89,13 @@ ngx_str_t  ngx_gateway_select_reasons[NGX_GATEWAY_SELECT_REASONS] = {
 
 static uint32_t  ngx_gateway_select_row = NGX_GATEWAY_SELECT_NO_ROW;
 static uint64_t  ngx_gateway_select_seed;
+
+/*
+ * The numbers that the next pick draws by are there before it: the entries
+ * they lead to are loaded while the worker does other things.
+ */
+
+static uint64_t  ngx_gateway_select_next[2];
 
 
 ngx_gateway_select_reason_e
@@ -185,16 +193,22 @@ ngx_gateway_select_view_changed(ngx_gateway_select_view_t *view)
  */
 
 static ngx_inline ngx_int_t
-ngx_gateway_select_draw(ngx_gateway_select_view_t *view,
+ngx_gateway_select_draw(ngx_gateway_select_view_t *view, ngx_uint_t which,
     ngx_gateway_select_option_t *option)
 {
-    uint64_t                     random;
+    uint64_t                     random, next;
     ngx_gateway_select_entry_t  *e;
 
-    random = ngx_gateway_select_random();
+    random = ngx_gateway_select_next[which];
+    next = ngx_gateway_select_random();
+
+    ngx_gateway_select_next[which] = next;
+    ngx_gateway_select_prefetch(
+                               &view->entries[((next >> 32) * view->n) >> 32]);
+
     e = &view->entries[((random >> 32) * view->n) >> 32];
 
-    *option = e->options[(uint32_t) random >= e->threshold];
+    ngx_gateway_select_unpack(option, e, (uint32_t) random >= e->threshold);
 
     return (option->node < view->chain->nnodes) ? NGX_OK : NGX_AGAIN;
 }
@@ -227,8 +241,8 @@ ngx_gateway_select_pick_any(ngx_gateway_select_view_t *view,
 {
     ngx_gateway_select_option_t  other;
 
-    if (ngx_gateway_select_draw(view, option) != NGX_OK
-        || ngx_gateway_select_draw(view, &other) != NGX_OK
+    if (ngx_gateway_select_draw(view, 0, option) != NGX_OK
+        || ngx_gateway_select_draw(view, 1, &other) != NGX_OK
         || (option->session != NGX_GATEWAY_SELECT_NO_SESSION
             && ngx_gateway_select_spent(view->chain, option))
         || (other.session != NGX_GATEWAY_SELECT_NO_SESSION
@@ -256,7 +270,7 @@ ngx_gateway_select_pick_wanted(ngx_gateway_select_view_t *view,
 
     for (i = 0; i < NGX_GATEWAY_SELECT_DRAWS; i++) {
 
-        if (ngx_gateway_select_draw(view, &other) != NGX_OK
+        if (ngx_gateway_select_draw(view, i % 2, &other) != NGX_OK
             || ngx_gateway_select_far(view, &other)
                != NGX_GATEWAY_SELECT_WANTED)
         {
@@ -295,7 +309,7 @@ ngx_gateway_select_pick_scan(ngx_gateway_select_view_t *view,
 
     for (i = 0; i < view->n; i++) {
 
-        other = view->entries[i].options[0];
+        ngx_gateway_select_unpack(&other, &view->entries[i], 0);
 
         if (other.node >= view->chain->nnodes) {
             continue;
@@ -690,6 +704,9 @@ ngx_gateway_select_pick_init(ngx_gateway_select_main_conf_t *gmcf)
         ngx_gateway_select_seed = (uint64_t) ngx_random() << 32
                                   ^ (uint64_t) ngx_random() ^ ngx_pid;
     }
+
+    ngx_gateway_select_next[0] = ngx_gateway_select_random();
+    ngx_gateway_select_next[1] = ngx_gateway_select_random();
 
     ngx_shmtx_lock(&zone->shpool->mutex);
 

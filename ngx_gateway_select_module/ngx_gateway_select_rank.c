@@ -9,6 +9,20 @@
 #include "ngx_gateway_select_pick.h"
 
 
+/* an option of the table has room for all nodes, sessions and their places */
+
+_Static_assert(NGX_GATEWAY_SELECT_CHUNK * NGX_GATEWAY_SELECT_CHUNKS_MAX
+               <= 1 << NGX_GATEWAY_SELECT_NODE_BITS,
+               "nodes of a chain");
+_Static_assert(NGX_GATEWAY_SELECT_SESSION_NODES
+               <= 1 << NGX_GATEWAY_SELECT_PLACE_BITS,
+               "nodes of a session");
+_Static_assert(NGX_GATEWAY_SELECT_SESSIONS
+               <= 1 << (31 - NGX_GATEWAY_SELECT_NODE_BITS
+                        - NGX_GATEWAY_SELECT_PLACE_BITS),
+               "sessions of a chain");
+
+
 /* work of one step, in candidates and in sessions */
 
 #define NGX_GATEWAY_SELECT_RANK_SLICE       256
@@ -92,6 +106,7 @@ ngx_gateway_select_rank_begin(ngx_gateway_select_ranker_t *ranker,
     ranker->nnodes = (uint32_t) chain->nnodes;
     ranker->now = ngx_gateway_select_now();
     ranker->orders = ngx_gateway_select_load(&chain->orders);
+    ranker->picked = 0;
     ranker->ncandidates = 0;
     ranker->full = full;
     ranker->touched = 0;
@@ -178,6 +193,8 @@ ngx_gateway_select_rank_fold(ngx_gateway_select_ranker_t *ranker)
         {
             ranker->touched = 1;
         }
+
+        ranker->picked += node->picked - node->tallied;
     }
 
     ngx_gateway_select_rank_unlock(ranker);
@@ -341,7 +358,7 @@ ngx_gateway_select_rank_session(ngx_gateway_select_ranker_t *ranker,
     uint32_t i)
 {
     double                         part;
-    uint32_t                       place;
+    uint32_t                       place, seats;
     gateway_candidate_t           *candidate;
     ngx_gateway_select_session_t  *session;
 
@@ -363,9 +380,14 @@ ngx_gateway_select_rank_session(ngx_gateway_select_ranker_t *ranker,
 
         /* one that came after they were counted has no seats yet */
 
-        part = session->ramp
-               / ngx_max(ranker->notes[session->nodes[place]].seats, 1);
+        seats = ngx_max(ranker->notes[session->nodes[place]].seats, 1);
 
+        candidate->tally.given /= seats;
+        candidate->tally.due /= seats;
+        candidate->known /= seats;
+        candidate->untried /= seats;
+
+        part = session->ramp / seats;
         part *= ngx_gateway_select_rank_pace(session, place);
 
         candidate->weight *= part;
@@ -438,8 +460,11 @@ ngx_gateway_select_rank_candidate(ngx_gateway_select_ranker_t *ranker,
     candidate->operator = node->operator;
     candidate->weight = node->weight;
     candidate->admitted = node->factors.ramp * node->factors.pace;
+    candidate->known = node->factors.known;
+    candidate->untried = node->factors.untried;
     candidate->badness = node->factors.badness;
     candidate->latency = node->factors.latency;
+    candidate->tally = node->tally;
 
     if (node->flags & (NGX_GATEWAY_SELECT_CORDONED
                        |NGX_GATEWAY_SELECT_DRAINED))
@@ -636,9 +661,8 @@ ngx_gateway_select_rank_fill(ngx_gateway_select_entry_t *to,
         for (k = 0; k < 2; k++) {
             option = &from[k ? from[i].alias : i];
 
-            to[i].options[k].node = option->node;
-            to[i].options[k].session = option->session;
-            to[i].options[k].latency = option->latency;
+            ngx_gateway_select_pack(&to[i], k, option->node, option->session,
+                                    option->latency);
         }
     }
 }
@@ -708,6 +732,15 @@ ngx_gateway_select_rank_note(ngx_gateway_select_ranker_t *ranker)
         node = ngx_gateway_select_node(ranker->chain, i);
         note = &ranker->notes[i];
 
+        /* it was chosen by the share that was in force */
+
+        gateway_rank_tally(&node->tally, node->share,
+                           (double) (node->picked - node->tallied),
+                           (double) ranker->picked,
+                           (double) ranker->now
+                           - (double) ranker->chain->tallied_at);
+
+        node->tallied = node->picked;
         node->draw = note->draw;
         node->share = note->share;
         node->degraded = note->degraded;
@@ -716,6 +749,10 @@ ngx_gateway_select_rank_note(ngx_gateway_select_ranker_t *ranker)
         if (note->candidates) {
             node->seen_at = ranker->now;
         }
+    }
+
+    if (last == ranker->nnodes) {
+        ranker->chain->tallied_at = ranker->now;
     }
 
     ngx_gateway_select_rank_unlock(ranker);

@@ -48,6 +48,7 @@ typedef struct {
     uint32_t                         nnodes;
     uint64_t                         now;        /* wall ms */
     ngx_atomic_uint_t                orders;     /* given before it began */
+    uint64_t                         picked;     /* since the last tally */
     gateway_peers_t                  peers;
     gateway_rank_t                   rank;
 

@@ -25,7 +25,7 @@
 
 /* grows with any change of the structs below */
 
-#define NGX_GATEWAY_SELECT_ZONE_LAYOUT  3
+#define NGX_GATEWAY_SELECT_ZONE_LAYOUT  4
 
 #define NGX_GATEWAY_SELECT_CHAINS_MAX   1024
 #define NGX_GATEWAY_SELECT_CHAINS_SLOTS 2048   /* of the directory */
@@ -84,6 +84,8 @@ typedef struct {
     double                         draw;
     double                         share;
     uint64_t                       picked;     /* total */
+    uint64_t                       tallied;    /* of them */
+    gateway_tally_t                tally;
     uint64_t                       seen_at;    /* ms, wall: a candidate */
     uint32_t                       slot;       /* its own place */
     uint32_t                       operator;   /* in sh->operators */
@@ -114,10 +116,7 @@ typedef struct {
 } ngx_gateway_select_hot_t;
 
 
-/*
- * An entry of gateway_rank.h with its alias put beside it: a draw reads half
- * a cache line, and nothing that depends on what it has read.
- */
+/* what a draw gives */
 
 typedef struct {
     uint32_t                       node;
@@ -126,11 +125,23 @@ typedef struct {
 } ngx_gateway_select_option_t;
 
 
+/*
+ * An entry of gateway_rank.h with its alias put beside it, so that a draw
+ * reads nothing that depends on what it has read, and packed: four to a cache
+ * line, as all of the table comes from another processor whenever it is made
+ * anew.  Of latencies there are the upper halves.
+ */
+
 typedef struct {
     uint32_t                       threshold;
-    ngx_gateway_select_option_t    options[2]; /* own, alias */
-    uint32_t                       unused;     /* to a power of two */
+    uint32_t                       options[2]; /* own, alias */
+    uint16_t                       latencies[2];
 } ngx_gateway_select_entry_t;
+
+
+#define NGX_GATEWAY_SELECT_NODE_BITS    14
+#define NGX_GATEWAY_SELECT_PLACE_BITS   6
+#define NGX_GATEWAY_SELECT_SEATED       0x80000000
 
 
 /* One of the two halves of a chain's table. */
@@ -211,6 +222,7 @@ struct ngx_gateway_select_chain_sh_s {
 
     gateway_height_ref_t           height;
     double                         typical;    /* latency, of the ranking */
+    uint64_t                       tallied_at; /* ms, wall */
     ngx_atomic_t                   nsessions;  /* places there are */
     ngx_gateway_select_session_t  *sessions;
     void                          *shared;     /* see _sync.h */
@@ -285,6 +297,58 @@ typedef struct {
     (&(chain)->chunks[(i) / NGX_GATEWAY_SELECT_CHUNK]                         \
           ->nodes[(i) % NGX_GATEWAY_SELECT_CHUNK])
 
+/* an option of an entry, as it is packed and unpacked */
+
+static ngx_inline void
+ngx_gateway_select_pack(ngx_gateway_select_entry_t *e, ngx_uint_t which,
+    uint32_t node, uint32_t seat, float latency)
+{
+    uint32_t  bits, option;
+
+    option = node;
+
+    if (seat != NGX_GATEWAY_SELECT_NO_SESSION) {
+        option |= NGX_GATEWAY_SELECT_SEATED
+                  | ngx_gateway_select_seat_place(seat)
+                    << NGX_GATEWAY_SELECT_NODE_BITS
+                  | ngx_gateway_select_seat_session(seat)
+                    << (NGX_GATEWAY_SELECT_NODE_BITS
+                        + NGX_GATEWAY_SELECT_PLACE_BITS);
+    }
+
+    ngx_memcpy(&bits, &latency, sizeof(uint32_t));
+
+    e->options[which] = option;
+    e->latencies[which] = (uint16_t) (bits >> 16);
+}
+
+
+static ngx_inline void
+ngx_gateway_select_unpack(ngx_gateway_select_option_t *option,
+    ngx_gateway_select_entry_t *e, ngx_uint_t which)
+{
+    uint32_t  bits, packed;
+
+    packed = e->options[which];
+    bits = (uint32_t) e->latencies[which] << 16;
+
+    option->node = packed & ((1 << NGX_GATEWAY_SELECT_NODE_BITS) - 1);
+    ngx_memcpy(&option->latency, &bits, sizeof(uint32_t));
+
+    if (!(packed & NGX_GATEWAY_SELECT_SEATED)) {
+        option->session = NGX_GATEWAY_SELECT_NO_SESSION;
+        return;
+    }
+
+    packed &= ~NGX_GATEWAY_SELECT_SEATED;
+    packed >>= NGX_GATEWAY_SELECT_NODE_BITS;
+
+    option->session = ngx_gateway_select_seat(
+                          packed >> NGX_GATEWAY_SELECT_PLACE_BITS,
+                          packed & ((1 << NGX_GATEWAY_SELECT_PLACE_BITS) - 1));
+}
+
+
 /* odd while the slot is being given to another node */
 
 #define ngx_gateway_select_generation(chain, i)                               \
@@ -309,6 +373,7 @@ typedef struct {
     __atomic_load_n(value, __ATOMIC_ACQUIRE)
 #define ngx_gateway_select_read_barrier()                                     \
     __atomic_thread_fence(__ATOMIC_ACQUIRE)
+#define ngx_gateway_select_prefetch(p)  __builtin_prefetch(p)
 
 
 /* Wall clock in ms: what records are kept by. */

@@ -94,7 +94,6 @@ sub failures {
     my $servers = MeshServers->start(2, delay => 40);
     my $pool = pool($servers, 'family=none weights=latency=0', 'weight=9',
                     '')->start;
-    $pool->load('/', seconds => 1, callers => 8);
     my %sum = (n => 0);
     $pool->wait(sub {
         my $sum = $pool->load('/', seconds => 1, callers => 1);
