@@ -13,6 +13,9 @@
 /* a slice ends after so long; an item takes some tens of microseconds */
 #define NGX_GATEWAY_SELECT_REPORT_SLICE  200000     /* ns */
 
+/* until the next slice, where others are reported to as well */
+#define NGX_GATEWAY_SELECT_REPORT_TURN   1          /* ms */
+
 /* nodes, or sessions, looked at in one step */
 #define NGX_GATEWAY_SELECT_REPORT_STEP   32
 
@@ -21,6 +24,8 @@
 
 
 static void ngx_gateway_select_report_write(ngx_http_request_t *r);
+static ngx_uint_t ngx_gateway_select_report_turn(
+    ngx_gateway_select_report_t *report);
 static ngx_int_t ngx_gateway_select_report_pending(ngx_http_request_t *r);
 static ngx_int_t ngx_gateway_select_report_slice(
     ngx_gateway_select_report_t *report);
@@ -39,6 +44,12 @@ static ngx_int_t ngx_gateway_select_report_nodes(
 static void ngx_gateway_select_report_copy(
     ngx_gateway_select_report_t *report, uint32_t i);
 static uint64_t ngx_gateway_select_report_clock(void);
+
+
+/* of the worker: the last slice, and whose it was, only to be compared */
+
+static ngx_msec_t                    ngx_gateway_select_report_at;
+static ngx_gateway_select_report_t  *ngx_gateway_select_report_last;
 
 
 ngx_int_t
@@ -124,6 +135,12 @@ ngx_gateway_select_report_write(ngx_http_request_t *r)
 
     rc = ngx_gateway_select_report_pending(r);
 
+    if (rc == NGX_OK && !ngx_gateway_select_report_turn(report)) {
+        c->write->delayed = 1;
+        ngx_add_timer(c->write, NGX_GATEWAY_SELECT_REPORT_TURN);
+        return;
+    }
+
     if (rc == NGX_OK) {
         rc = ngx_gateway_select_report_slice(report);
     }
@@ -144,6 +161,24 @@ ngx_gateway_select_report_write(ngx_http_request_t *r)
     ngx_add_timer(c->write, clcf->send_timeout);
 
     ngx_post_event(c->write, &ngx_posted_next_events);
+}
+
+
+/* However many reports there are, one of them has a slice at a time. */
+
+static ngx_uint_t
+ngx_gateway_select_report_turn(ngx_gateway_select_report_t *report)
+{
+    if (ngx_gateway_select_report_at == ngx_current_msec
+        && ngx_gateway_select_report_last != report)
+    {
+        return 0;
+    }
+
+    ngx_gateway_select_report_at = ngx_current_msec;
+    ngx_gateway_select_report_last = report;
+
+    return 1;
 }
 
 
@@ -624,12 +659,14 @@ ngx_gateway_select_report_copy(ngx_gateway_select_report_t *report,
 }
 
 
+/* ns of the processor: what other processes take of it is not our work */
+
 static uint64_t
 ngx_gateway_select_report_clock(void)
 {
     struct timespec  ts;
 
-    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+    (void) clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
 
     return (uint64_t) ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
