@@ -1,5 +1,5 @@
 # Guards docker/: that what the files name is there, that their ports meet, and
-# that the scripts of the image make an edge that serves.  A Docker engine is
+# that the scripts of the image make edges and a gateway that serve.  A Docker engine is
 # not needed: what the containers would run is run here.
 
 use strict;
@@ -60,13 +60,22 @@ my $dockerfile = slurp("$docker/Dockerfile");
     my @made = map { m{/src/build/(\S+)}g } $text;
     ok(-e "$build/$_", "make makes $_") for @made;
 
-    my ($port) = $text =~ /^EXPOSE (\d+)$/m;
+    my ($gateway, $port) = $text =~ /^EXPOSE (\d+) (\d+)$/m;
     like(slurp("$docker/nginx.conf"), qr/^\s+listen\s+$port;$/m,
          'the port is that of nginx.conf');
     like($text, qr{http://127\.0\.0\.1:$port"}, 'and of the health check');
+    like(slurp("$docker/gateway-nginx.conf"), qr/^\s+listen\s+$gateway;$/m,
+         'the other that of gateway-nginx.conf');
+
+    my @etc = map { s{.*/}{}r } map { @$_[1 .. $#$_ - 1] }
+              grep { $_->[0] eq 'COPY' && $_->[-1] eq '/etc/mesh/' } @steps;
+    my $scripts = join '', map { slurp("$docker/$_") }
+                  qw(mesh-entrypoint mesh-gateway);
+    is_deeply([ sort @etc ], [ sort $scripts =~ m{"\$etc/([\w.-]+)"}g ],
+              'the scripts find their files');
 }
 
-for my $script (qw(mesh-entrypoint mesh-setup)) {
+for my $script (qw(mesh-entrypoint mesh-gateway mesh-setup)) {
     ok(-x "$docker/$script", "$script can be run");
     my ($code, undef, $err) = run_command('/bin/sh', '-n', "$docker/$script");
     is($code, 0, "$script is a script") or diag $err;
@@ -75,7 +84,8 @@ for my $script (qw(mesh-entrypoint mesh-setup)) {
 
 # The compose files.
 
-my %services = (local => [qw(chain edge-1 edge-2 node redis setup)],
+my %services = (local => [qw(chain edge-1 edge-2 gateway node redis setup)],
+                gateway => [qw(gateway redis)],
                 remote => [qw(edge-1 edge-2 redis)]);
 
 for my $kind (sort keys %services) {
@@ -107,7 +117,8 @@ for my $kind (sort keys %services) {
 
         for my $port (@{ $s->{ports} || [] }) {
             my ($out, $in) = $port =~ /^(.*):(\d+)$/;
-            is($in, 8081, "$file: $name: port of the edge");
+            is($in, $name eq 'gateway' ? 8080 : 8081,
+               "$file: $name: port of its role");
             ok(!$ports{$out}++, "$file: $name: $out is its own");
         }
 
@@ -121,13 +132,18 @@ for my $kind (sort keys %services) {
         like($dockerfile, qr{/\Q$program\E\b}, "$file: $name: $program is there")
             if $program && $program ne 'sh';
 
-        next unless $name =~ /^edge/;
+        next unless $name =~ /^(edge|gateway)/;
+
+        my $script = $1 eq 'edge' ? 'mesh-entrypoint' : 'mesh-gateway';
+        is(($s->{entrypoint} || [ 'mesh-entrypoint' ])->[0], $script,
+           "$file: $name: its script");
 
         my %env = %{ $s->{environment} };
-        is($env{MESH_EDGE}, $name, "$file: $name: a name that stays");
+        is($env{MESH_EDGE}, $1 eq 'edge' ? $name : undef,
+           "$file: $name: a name that stays");
         my ($host, $port) = split /:/, $env{MESH_REDIS};
         ok($all->{$host}, "$file: $name: Redis is $host");
-        like(slurp("$docker/mesh-entrypoint"), qr/\b$_\b/,
+        like(slurp("$docker/$script"), qr/\b$_\b/,
              "$file: $name: $_ is known") for sort keys %env;
     }
 
@@ -143,11 +159,15 @@ like(slurp("$docker/compose.remote.yml"), qr/\$\{$_:\?/,
     for qw(MESH_NODE_URL MESH_NODE_TOKEN MESH_TOKEN);
 
 
-# What the containers run, here: setup, node and chain, two edges.
+like(slurp("$docker/compose.gateway.yml"), qr/\$\{MESH_TOKEN:\?/,
+     'a token must be in the environment');
+
+
+# What the containers run, here: setup, node and chain, two edges, a gateway.
 
 my $temp = File::Temp->newdir('mesh-XXXXXX', TMPDIR => 1);
 my $dir = abs_path("$temp");
-mkdir "$dir/$_" for qw(files bin run1 run2 run3 other), map { "etc$_" } 1 .. 3;
+mkdir "$dir/$_" for qw(files bin other), map { ("etc$_", "run$_") } 1 .. 4;
 
 symlink "$build/$_", "$dir/bin/$_" for qw(meshctl meshdemo);
 
@@ -163,36 +183,46 @@ END {
     $? = $status;
 }
 
-# The folder of nginx.conf as it is, on a socket instead of the container's
-# port.
+# The files of /etc/mesh as they are, on a socket and a free port instead of
+# the container's port.
+my @edge_ports = map { MeshCtl->port } 1 .. 2;
+
 sub conf {
     my ($run) = @_;
-    my $text = slurp("$docker/nginx.conf");
-    $text =~ s{/usr/lib/nginx/modules}{$build};
-    $text =~ s{(listen\s+)8081;}{$1unix:$run/edge.sock;};
-    my $etc = $run =~ s/run(\d)$/etc$1/r;
-    write_file("$etc/nginx.conf", $text);
-    write_file("$etc/mesh_relay.conf",
-               slurp("$root/config/mesh_relay.conf"));
+    my ($n) = $run =~ /run(\d)$/;
+    my $port = $edge_ports[$n - 1];
+    my $more = $port ? " listen 127.0.0.1:$port;" : '';
+    my $etc = "$dir/etc$n";
+
+    for my $name (qw(nginx gateway-nginx)) {
+        my $text = slurp("$docker/$name.conf");
+        $text =~ s{/usr/lib/nginx/modules}{$build};
+        $text =~ s{(listen\s+)808[01];}{$1unix:$run/edge.sock;$more};
+        write_file("$etc/$name.conf", $text);
+    }
+
+    write_file("$etc/$_", slurp("$root/config/$_"))
+        for qw(mesh_relay.conf gateway_locations.conf);
     return $etc;
 }
 
 sub entrypoint {
     my ($run, $options, %env) = @_;
+    my $script = delete $env{script} // 'mesh-entrypoint';
     local %ENV = (%ENV, MESH_RUN => $run, MESH_ETC => conf($run),
                   MESH_FILES => "$dir/files", %env);
     $ENV{MESH_NGINX} = $ENV{TEST_NGINX_BINARY} if $ENV{TEST_NGINX_BINARY};
     $ENV{LD_PRELOAD} = $ENV{TEST_NGINX_LD_PRELOAD}
         if $ENV{TEST_NGINX_LD_PRELOAD};
     delete $ENV{NGINX};
-    return run_command("$docker/mesh-entrypoint", @$options) if @$options;
+    return run_command("$docker/$script", @$options) if @$options;
 
     my $pid = fork // die "fork: $!";
     if (!$pid) {
         $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
         open STDIN, '<', '/dev/null';
         open STDERR, '>', "$run/log";
-        { no warnings; exec "$docker/mesh-entrypoint"; }
+        { no warnings; exec "$docker/$script"; }
         POSIX::_exit(127);
     }
     push @pids, $pid;
@@ -209,11 +239,14 @@ SKIP: {
     {
         local %ENV = (%ENV, MESH_FILES => "$dir/files",
                       MESH_DEMO_NODE => "http://127.0.0.1:$node_port",
+                      MESH_DEMO_EDGES => join(' ', map {
+                          "http://127.0.0.1:$_"
+                      } @edge_ports),
                       MESH_DEMO_CHAIN => $chain->url);
         my ($code, $out, $err) = run_command("$docker/mesh-setup");
         is($code, 0, 'setup') or diag $err;
         my %before = map { ($_ => slurp($_)) } glob "$dir/files/*";
-        is(scalar keys %before, 6, 'makes the files');
+        is(scalar keys %before, 8, 'makes the files');
         is((stat $_)[2] & 077, 0, "$_ is its owner's alone")
             for sort keys %before;
         ($code) = run_command("$docker/mesh-setup");
@@ -247,6 +280,45 @@ SKIP: {
         my ($c, $out) = ctl(@ledger);
         $out =~ /^all +(\d+) +0 +(\d+)/m && $1 >= 2 && $1 == $2;
     }), 'one ledger, of both, delivered') or diag((ctl(@ledger))[1]);
+
+    # a gateway beside them, for the sessions that the node gives
+
+    my %gateway = (%env, script => 'mesh-gateway',
+                   MESH_RESOLVER => '127.0.0.53');
+    ($code, undef, $err) = entrypoint("$dir/run4", ['-t'], %gateway,
+                                      MESH_REGION => 'eu-west');
+    is($code, 0, 'nginx takes what the script of the gateway makes')
+        or diag $err;
+    like(slurp("$dir/run4/settings.conf"), qr/^mesh_region eu-west;$/m,
+         'a region');
+
+    entrypoint("$dir/run4", [], %gateway);
+
+    my $url = "http://unix:$dir/run4/edge.sock:";
+    for my $port (@edge_ports) {
+        ok(wait_for(sub {
+            (ctl('gateway', 'find', '0021', '--url', $url))[1]
+                =~ m{ http://127\.0\.0\.1:$port$}m;
+        }), 'it finds an edge') or diag slurp("$dir/run4/log");
+    }
+
+    my ($checked, $nodes) = ctl('gateway', 'nodes', '--url', $url,
+                                '--token-file', "$dir/run4/auth.json");
+    is($checked, 0, 'the health check');
+    is(scalar(() = $nodes =~ /^0021 /mg), 2, 'two nodes');
+
+    for my $case (
+        [ 'no gateway.conf', 'no .*/gateway\.conf', MESH_FILES => "$dir/bin" ],
+        [ 'an odd Redis', 'odd characters', MESH_REDIS => 'a; b' ],
+        [ 'an odd token', 'odd characters', MESH_TOKEN => 'a"b' ])
+    {
+        my ($name, $why, %change) = @$case;
+        ($code, undef, $err) = entrypoint("$dir/run3", ['-t'], %gateway,
+                                          %change);
+        is($code, 1, "a gateway, $name: refused");
+        like($err, qr/^mesh-gateway: .*$why/, "$name: why");
+        unlike($err, qr/a"b/, "$name: no token is shown");
+    }
 
 
     # a node elsewhere: its url and token from the environment
