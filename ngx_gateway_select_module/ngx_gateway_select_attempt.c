@@ -18,7 +18,7 @@
 #define NGX_GATEWAY_SELECT_HEDGE_LEAST   10
 
 #define NGX_GATEWAY_SELECT_PACE_MAX      600000
-#define NGX_GATEWAY_SELECT_ATTEMPT_POOL  1024
+#define NGX_GATEWAY_SELECT_ATTEMPT_POOL  4096
 
 
 static ngx_gateway_select_attempt_t *ngx_gateway_select_attempt_create(
@@ -27,7 +27,7 @@ static ngx_int_t ngx_gateway_select_attempt_pick(
     ngx_gateway_select_attempt_t *attempt, mesh_http_url_t **url);
 static mesh_http_url_t *ngx_gateway_select_attempt_server(
     ngx_gateway_select_attempt_t *attempt);
-static ngx_int_t ngx_gateway_select_attempt_plain(
+static ngx_int_t ngx_gateway_select_attempt_send(
     ngx_gateway_select_attempt_t *attempt, mesh_http_url_t *url);
 static ngx_int_t ngx_gateway_select_attempt_begin(
     ngx_gateway_select_attempt_t *attempt);
@@ -71,7 +71,7 @@ ngx_gateway_select_attempt(ngx_gateway_select_call_t *call)
     rc = ngx_gateway_select_attempt_pick(attempt, &url);
 
     if (rc == NGX_OK) {
-        rc = ngx_gateway_select_attempt_plain(attempt, url);
+        rc = ngx_gateway_select_attempt_send(attempt, url);
     }
 
     if (rc != NGX_OK) {
@@ -99,7 +99,7 @@ ngx_gateway_select_attempt_altruist(ngx_gateway_select_call_t *call)
 
     ngx_str_set(&attempt->node, "altruist");
 
-    if (ngx_gateway_select_attempt_plain(attempt, call->chain->altruist)
+    if (ngx_gateway_select_attempt_send(attempt, call->chain->altruist)
         != NGX_OK)
     {
         ngx_destroy_pool(attempt->pool);
@@ -154,6 +154,7 @@ static ngx_int_t
 ngx_gateway_select_attempt_pick(ngx_gateway_select_attempt_t *attempt,
     mesh_http_url_t **url)
 {
+    ngx_int_t                    rc;
     ngx_gateway_select_call_t   *call;
     ngx_gateway_select_pick_t   *pick;
 
@@ -171,17 +172,27 @@ ngx_gateway_select_attempt_pick(ngx_gateway_select_attempt_t *attempt,
 
         ngx_gateway_select_tried_add(&call->tried, pick);
 
-        if (pick->session != NGX_GATEWAY_SELECT_NO_SESSION) {
+        if (ngx_gateway_select_inflight(pick->chain, pick->node)
+            >= NGX_GATEWAY_SELECT_NODE_BUSY)
+        {
             continue;
         }
 
-        *url = ngx_gateway_select_attempt_server(attempt);
+        if (pick->session == NGX_GATEWAY_SELECT_NO_SESSION) {
+            attempt->relay = NULL;
+            *url = ngx_gateway_select_attempt_server(attempt);
 
-        if (*url
-            && ngx_gateway_select_inflight(pick->chain, pick->node)
-               < NGX_GATEWAY_SELECT_NODE_BUSY
-            && mesh_http_url_busy(*url) < NGX_GATEWAY_SELECT_HOST_BUSY)
-        {
+        } else {
+            rc = ngx_gateway_select_servicer(attempt);
+
+            if (rc == NGX_ERROR) {
+                return NGX_ERROR;
+            }
+
+            *url = (rc == NGX_OK) ? &attempt->relay->url : NULL;
+        }
+
+        if (*url && mesh_http_url_busy(*url) < NGX_GATEWAY_SELECT_HOST_BUSY) {
             return NGX_OK;
         }
     }
@@ -213,10 +224,10 @@ ngx_gateway_select_attempt_server(ngx_gateway_select_attempt_t *attempt)
 }
 
 
-/* Unsigned: as the caller sent it, to the URL's own path. */
+/* To a server as the caller sent it, below the URL's own path. */
 
 static ngx_int_t
-ngx_gateway_select_attempt_plain(ngx_gateway_select_attempt_t *attempt,
+ngx_gateway_select_attempt_send(ngx_gateway_select_attempt_t *attempt,
     mesh_http_url_t *url)
 {
     ngx_msec_t                  left;
@@ -229,6 +240,18 @@ ngx_gateway_select_attempt_plain(ngx_gateway_select_attempt_t *attempt,
 
     left = call->deadline - ngx_current_msec;
 
+    rq.timeout = ngx_min(call->chain->timeout, left);
+    rq.read_timeout = rq.timeout;
+    rq.max_body = call->glcf->max_answer;
+    rq.once = call->write;
+
+    if (attempt->relay) {
+        attempt->exchange = ngx_gateway_select_servicer_send(attempt, &rq,
+                                             ngx_gateway_select_attempt_done);
+
+        return attempt->exchange ? NGX_OK : NGX_ERROR;
+    }
+
     rq.method = call->request->method_name;
     rq.url = url;
     rq.path = call->path;
@@ -236,11 +259,7 @@ ngx_gateway_select_attempt_plain(ngx_gateway_select_attempt_t *attempt,
     rq.headers = call->headers.elts;
     rq.nheaders = call->headers.nelts;
     rq.body = call->body;
-    rq.timeout = ngx_min(call->chain->timeout, left);
-    rq.read_timeout = rq.timeout;
-    rq.max_body = call->glcf->max_answer;
     rq.sink = ngx_gateway_select_attempt_sink;
-    rq.once = call->write;
 
     attempt->exchange = mesh_http_send(call->gmcf->http, &rq,
                                        ngx_gateway_select_attempt_done,
@@ -289,8 +308,14 @@ static ngx_int_t
 ngx_gateway_select_attempt_sink(void *data, mesh_http_result_t *result,
     u_char *p, size_t n)
 {
-    ngx_gateway_select_attempt_t *attempt = data;
+    return ngx_gateway_select_attempt_take(data, p, n);
+}
 
+
+ngx_int_t
+ngx_gateway_select_attempt_take(ngx_gateway_select_attempt_t *attempt,
+    u_char *p, size_t n)
+{
     ngx_int_t  rc;
 
     if (!attempt->scan.done) {
@@ -340,6 +365,8 @@ static gateway_try_e
 ngx_gateway_select_attempt_judge(ngx_gateway_select_attempt_t *attempt,
     mesh_http_result_t *result)
 {
+    gateway_try_e  how;
+
     switch (result->outcome) {
 
     case MESH_HTTP_OK:
@@ -354,10 +381,25 @@ ngx_gateway_select_attempt_judge(ngx_gateway_select_attempt_t *attempt,
         return GATEWAY_TRY_FAILED;
 
     case MESH_HTTP_REFUSED:
+
+        if (attempt->garbled) {
+            break;
+        }
+
         return attempt->too_long ? GATEWAY_TRY_FAILED : GATEWAY_TRY_CENSORED;
 
     default:
         return GATEWAY_TRY_LOST;
+    }
+
+    attempt->status = result->status;
+
+    if (attempt->relay) {
+        how = ngx_gateway_select_servicer_judge(attempt, result);
+
+        if (how != GATEWAY_TRY_OK) {
+            return how;
+        }
     }
 
     attempt->fault = ngx_gateway_select_attempt_fault(attempt, result);
@@ -381,7 +423,7 @@ ngx_gateway_select_attempt_fault(ngx_gateway_select_attempt_t *attempt,
 
     asked = &attempt->call->asked;
 
-    fault = gateway_fault_status((uint32_t) result->status,
+    fault = gateway_fault_status((uint32_t) attempt->status,
                                  mesh_http_header(result, "Retry-After")
                                  != NULL, asked->rpc);
 
@@ -414,13 +456,20 @@ static ngx_int_t
 ngx_gateway_select_attempt_keep(ngx_gateway_select_attempt_t *attempt,
     mesh_http_result_t *result)
 {
-    ngx_str_t  *encoding;
+    ngx_str_t   *encoding;
+    ngx_pool_t  *pool;
 
-    attempt->status = result->status;
+    if (attempt->relay) {
+        attempt->held = 1;
+        return NGX_OK;
+    }
+
+    /* the request is logged when attempts have ended */
+
+    pool = attempt->call->request->pool;
 
     attempt->content_type.len = result->content_type.len;
-    attempt->content_type.data = ngx_pstrdup(attempt->pool,
-                                             &result->content_type);
+    attempt->content_type.data = ngx_pstrdup(pool, &result->content_type);
     if (attempt->content_type.data == NULL) {
         return NGX_ERROR;
     }
@@ -429,7 +478,7 @@ ngx_gateway_select_attempt_keep(ngx_gateway_select_attempt_t *attempt,
 
     if (encoding) {
         attempt->encoding.len = encoding->len;
-        attempt->encoding.data = ngx_pstrdup(attempt->pool, encoding);
+        attempt->encoding.data = ngx_pstrdup(pool, encoding);
         if (attempt->encoding.data == NULL) {
             return NGX_ERROR;
         }

@@ -33,6 +33,7 @@ ngx_gateway_select_call_begin(ngx_gateway_select_call_t *call)
 {
     call->state = NGX_GATEWAY_SELECT_CALL_TRYING;
     call->agreed = 1;
+    call->verify = 1;
     call->begun = ngx_current_msec;
     call->deadline = ngx_current_msec + call->glcf->deadline;
 
@@ -87,7 +88,13 @@ ngx_gateway_select_call_ended(ngx_gateway_select_attempt_t *attempt)
         return;
     }
 
-    ngx_gateway_select_call_agree(call, attempt);
+    if (attempt->excused) {
+        call->excused++;
+
+    } else {
+        ngx_gateway_select_call_agree(call, attempt);
+    }
+
     ngx_gateway_select_call_retry(call, attempt);
 }
 
@@ -101,7 +108,7 @@ ngx_gateway_select_call_retry(ngx_gateway_select_call_t *call,
     }
 
     if (ngx_gateway_select_call_again(call)
-        && ngx_gateway_select_budget_retry(call))
+        && (attempt->excused || ngx_gateway_select_budget_retry(call)))
     {
         ngx_gateway_select_call_next(call);
         return;
@@ -119,7 +126,8 @@ static ngx_uint_t
 ngx_gateway_select_call_again(ngx_gateway_select_call_t *call)
 {
     return !call->sent
-           && call->n < NGX_GATEWAY_SELECT_ATTEMPTS
+           && call->n - call->excused < NGX_GATEWAY_SELECT_ATTEMPTS
+           && call->excused < NGX_GATEWAY_SELECT_EXCUSED
            && call->open < NGX_GATEWAY_SELECT_ABREAST
            && ngx_gateway_select_call_left(call)
               > NGX_GATEWAY_SELECT_CALL_LEAST;
@@ -183,7 +191,9 @@ ngx_gateway_select_call_fail(ngx_gateway_select_call_t *call)
     }
 
     if (call->n == 0 || (call->n == 1 && call->attempts[0]->altruist)) {
-        error = NGX_GATEWAY_SELECT_CALL_NO_NODE;
+        error = call->too_large ? NGX_GATEWAY_SELECT_CALL_TOO_LARGE
+                : call->not_utf8 ? NGX_GATEWAY_SELECT_CALL_NOT_UTF8
+                                 : NGX_GATEWAY_SELECT_CALL_NO_NODE;
 
     } else if (call->sent) {
         error = NGX_GATEWAY_SELECT_CALL_SENT;

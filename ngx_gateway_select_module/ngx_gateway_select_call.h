@@ -18,10 +18,11 @@
 
 #include "gateway_call.h"
 #include "ngx_gateway_select_conf.h"
-#include "ngx_gateway_select_pick.h"
+#include "ngx_gateway_select_signed.h"
 
 
 #define NGX_GATEWAY_SELECT_ATTEMPTS    8   /* of a call, in all */
+#define NGX_GATEWAY_SELECT_EXCUSED     8   /* besides: nobody's faults */
 #define NGX_GATEWAY_SELECT_ABREAST     3   /* of a call, at a time */
 
 /* relays beyond it are cut by servicers, and so refused */
@@ -47,6 +48,7 @@ typedef enum {
     NGX_GATEWAY_SELECT_CALL_BAD_CHAIN = 0,
     NGX_GATEWAY_SELECT_CALL_METHOD,
     NGX_GATEWAY_SELECT_CALL_TOO_LARGE,
+    NGX_GATEWAY_SELECT_CALL_NOT_UTF8,
     NGX_GATEWAY_SELECT_CALL_WEBSOCKET,
     NGX_GATEWAY_SELECT_CALL_NO_NODE,       /* the pick's reason says more */
     NGX_GATEWAY_SELECT_CALL_FAILED,        /* so all that were tried */
@@ -90,7 +92,6 @@ struct ngx_gateway_select_attempt_s {
     ngx_gateway_select_pick_t       pick;
     ngx_pool_t                     *pool;
     mesh_http_exchange_t           *exchange;
-    mesh_http_url_t                 url;       /* of a session's node */
     ngx_str_t                       node;      /* as callers are told */
     ngx_msec_t                      begun;
     ngx_msec_t                      patience;
@@ -101,13 +102,15 @@ struct ngx_gateway_select_attempt_s {
     ngx_uint_t                      status;
     ngx_str_t                       content_type;
     ngx_str_t                       encoding;
-    void                           *relay;     /* of a session, signed */
+    ngx_gateway_select_signed_t    *relay;     /* of a session, or NULL */
     unsigned                        begun_pick:1;
     unsigned                        late:1;
     unsigned                        altruist:1;
     unsigned                        held:1;    /* a whole answer */
     unsigned                        sent:1;    /* a byte may have arrived */
     unsigned                        too_long:1;
+    unsigned                        garbled:1; /* no answer of a relay */
+    unsigned                        excused:1; /* nobody's fault */
 };
 
 
@@ -130,12 +133,19 @@ struct ngx_gateway_select_call_s {
     ngx_event_t                     timer;
     ngx_msec_t                      begun;
     ngx_msec_t                      deadline;
-    ngx_gateway_select_attempt_t   *attempts[NGX_GATEWAY_SELECT_ATTEMPTS + 1];
+    ngx_gateway_select_payload_t   *payload;   /* of relays, NULL: none yet */
+    ngx_gateway_select_attempt_t   *attempts[NGX_GATEWAY_SELECT_ATTEMPTS
+                                             + NGX_GATEWAY_SELECT_EXCUSED
+                                             + 1];
     ngx_uint_t                      n;         /* attempts ever */
+    ngx_uint_t                      excused;   /* of them */
     ngx_uint_t                      open;
     ngx_gateway_select_attempt_t   *last;      /* that has an answer */
     ngx_gateway_select_reason_e     reason;    /* of the last pick */
     unsigned                        write:1;
+    unsigned                        verify:1;  /* signatures, of whole answers */
+    unsigned                        too_large:1;   /* to be a relay */
+    unsigned                        not_utf8:1;    /* the same */
     unsigned                        sent:1;    /* a write has left */
     unsigned                        back:1;    /* no node is as high */
     unsigned                        agreed:1;  /* all have said the same */
@@ -167,6 +177,26 @@ ngx_int_t ngx_gateway_select_attempt_altruist(
 
 /* Gives it up, for no fault of the node. */
 void ngx_gateway_select_attempt_cancel(ngx_gateway_select_attempt_t *attempt);
+
+/* Takes what the caller is to get: for sinks. */
+ngx_int_t ngx_gateway_select_attempt_take(
+    ngx_gateway_select_attempt_t *attempt, u_char *p, size_t n);
+
+
+/*
+ * _servicer.c: attempts at the servicers of sessions.  NGX_DECLINED: the
+ * pick's session is over, its node cannot be asked, or no servicer this.
+ */
+ngx_int_t ngx_gateway_select_servicer(ngx_gateway_select_attempt_t *attempt);
+
+/* Sends the relay; rq has deadlines and limits. */
+mesh_http_exchange_t *ngx_gateway_select_servicer_send(
+    ngx_gateway_select_attempt_t *attempt, mesh_http_request_t *rq,
+    mesh_http_handler_pt handler);
+
+/* A whole answer.  OK: there is a response in it, which is to be judged. */
+gateway_try_e ngx_gateway_select_servicer_judge(
+    ngx_gateway_select_attempt_t *attempt, mesh_http_result_t *result);
 
 
 /* _reply.c: what the caller gets; the request is finalized. */

@@ -45,6 +45,9 @@ static ngx_gateway_select_reply_error_t
       ngx_string("a relay of more than 1048576 bytes is not served by any "
                  "node") },
 
+    { NGX_HTTP_BAD_REQUEST, ngx_string("not_utf8"),
+      ngx_string("what servicers are asked must be UTF-8") },
+
     { NGX_HTTP_NOT_IMPLEMENTED, ngx_string("no_websocket"),
       ngx_string("WebSocket is not relayed") },
 
@@ -328,7 +331,6 @@ static ngx_int_t
 ngx_gateway_select_reply_told(ngx_gateway_select_call_t *call,
     ngx_gateway_select_attempt_t *attempt)
 {
-    uint64_t             height;
     ngx_table_elt_t     *h;
     ngx_http_request_t  *r;
 
@@ -345,18 +347,22 @@ ngx_gateway_select_reply_told(ngx_gateway_select_call_t *call,
             return NGX_ERROR;
         }
 
-        h->value = attempt->node;
+        /* what is of the attempt ends before the request is logged */
 
-        if (!attempt->altruist
-            && attempt->pick.session != NGX_GATEWAY_SELECT_NO_SESSION)
+        h->value.len = attempt->node.len;
+        h->value.data = ngx_pstrdup(r->pool, &attempt->node);
+
+        if (h->value.data == NULL) {
+            h->hash = 0;
+            return NGX_ERROR;
+        }
+
+        if (attempt->relay
+            && ngx_gateway_select_reply_number(r, "Gateway-Session",
+                                               attempt->relay->height)
+               != NGX_OK)
         {
-            height = call->shared->sessions[attempt->pick.session].height;
-
-            if (ngx_gateway_select_reply_number(r, "Gateway-Session", height)
-                != NGX_OK)
-            {
-                return NGX_ERROR;
-            }
+            return NGX_ERROR;
         }
     }
 

@@ -4,6 +4,9 @@
  */
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include "ngx_gateway_select_checker.h"
 #include "ngx_gateway_select_signed.h"
 
@@ -128,7 +131,7 @@ ngx_gateway_select_signed_node(ngx_gateway_select_main_conf_t *gmcf,
     node = ngx_gateway_select_node(pick->chain, pick->node);
 
     url.len = ngx_min(node->url_len, NGX_GATEWAY_SELECT_URL_MAX);
-    url.data = ngx_pnalloc(pool, NGX_GATEWAY_SELECT_URL_MAX);
+    url.data = ngx_pnalloc(pool, url.len);
 
     if (url.data == NULL) {
         return NGX_ERROR;

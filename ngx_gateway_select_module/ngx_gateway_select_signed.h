@@ -10,6 +10,9 @@
 #define _NGX_GATEWAY_SELECT_SIGNED_H_INCLUDED_
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include "ngx_gateway_select_session.h"
 #include "pocket_answer.h"
 

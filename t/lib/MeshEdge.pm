@@ -15,7 +15,8 @@ package MeshEdge;
 #   $edge->logged('text')                       # lines of the error log
 #   $edge->chain_calls                          # how many there were
 #
-# Options: workers (2), chains ([ids], 0021), http (directives), token.
+# Options: workers (2), chains ([ids], 0021), chain (its URL, that below),
+# http (directives), token.
 # TEST_NGINX_LOAD_MODULES and TEST_NGINX_BINARY as with Test::Nginx.  The
 # chain is a server of the same nginx: an answer is delayed by the payload's
 # path, "slow" takes half a second, "fail" is no answer at all.
@@ -75,8 +76,9 @@ sub configure {
         qq({"name":"$_->{name}","url":"$_->{url}","keys":[$keys]})
     } @{ $self->{nodes} }) . ']', 0600);
 
+    my $chain = $self->{chain} // "http://unix:$dir/chain.sock:/";
     $self->write_file('chains.json', '[' . join(',', map {
-        qq({"id":"$_","url":"http://unix:$dir/chain.sock:/"})
+        qq({"id":"$_","url":"$chain"})
     } @{ $self->{chains} }) . ']', 0600);
 
     $self->write_file('auth.json', qq({"Value":"edge-token","Issued":""}),
