@@ -63,7 +63,8 @@ static size_t gateway_scan_string(gateway_scan_t *scan,
     const unsigned char *p, size_t n);
 static void gateway_scan_byte(gateway_scan_t *scan, unsigned char ch);
 static void gateway_scan_root(gateway_scan_t *scan, unsigned char ch);
-static void gateway_scan_append(gateway_scan_t *scan, unsigned char ch);
+static void gateway_scan_append(gateway_scan_t *scan, const unsigned char *p,
+    size_t n);
 static void gateway_scan_open(gateway_scan_t *scan, unsigned object);
 static void gateway_scan_close(gateway_scan_t *scan);
 static void gateway_scan_key(gateway_scan_t *scan);
@@ -218,27 +219,36 @@ gateway_scan_init(gateway_scan_t *scan, gateway_dialect_e dialect)
 static size_t
 gateway_scan_string(gateway_scan_t *scan, const unsigned char *p, size_t n)
 {
-    size_t  i;
+    size_t  i, begun;
 
-    for (i = 0; i < n; i++) {
+    i = 0;
+
+    while (i < n) {
 
         if (scan->escape) {
             scan->escape = 0;
-            gateway_scan_append(scan, p[i]);
+            gateway_scan_append(scan, p + i++, 1);
             continue;
         }
 
-        if (p[i] == '\\') {
-            scan->escape = 1;
-            continue;
+        begun = i;
+
+        while (i < n && p[i] != '"' && p[i] != '\\') {
+            i++;
         }
 
-        if (p[i] == '"') {
+        gateway_scan_append(scan, p + begun, i - begun);
+
+        if (i == n) {
+            break;
+        }
+
+        if (p[i++] == '"') {
             scan->string = 0;
-            return i + 1;
+            return i;
         }
 
-        gateway_scan_append(scan, p[i]);
+        scan->escape = 1;
     }
 
     return n;
@@ -294,7 +304,7 @@ gateway_scan_byte(gateway_scan_t *scan, unsigned char ch)
             scan->len = 0;
         }
 
-        gateway_scan_append(scan, ch);
+        gateway_scan_append(scan, &ch, 1);
     }
 }
 
@@ -341,11 +351,14 @@ gateway_scan_root(gateway_scan_t *scan, unsigned char ch)
 
 
 static void
-gateway_scan_append(gateway_scan_t *scan, unsigned char ch)
+gateway_scan_append(gateway_scan_t *scan, const unsigned char *p, size_t n)
 {
-    if (scan->len < GATEWAY_SCAN_TOKEN) {
-        scan->bytes[scan->len++] = ch;
+    if (n > GATEWAY_SCAN_TOKEN - scan->len) {
+        n = GATEWAY_SCAN_TOKEN - scan->len;
     }
+
+    memcpy(scan->bytes + scan->len, p, n);
+    scan->len += (uint32_t) n;
 }
 
 

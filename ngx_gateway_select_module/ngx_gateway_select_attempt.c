@@ -437,10 +437,11 @@ ngx_gateway_select_attempt_fault(ngx_gateway_select_attempt_t *attempt,
         return fault;
     }
 
-    /* JSON-RPC that has no answer in it, or that of somebody else */
+    /* JSON-RPC that has no answer in it, half of one, or somebody else's */
 
     if (asked->rpc
         && (!attempt->scan.json
+            || !attempt->scan.done
             || gateway_call_stranger(asked, &attempt->scan)))
     {
         return GATEWAY_FAULT_NODE;
