@@ -98,7 +98,7 @@ for ([{ chain => 'x', node => $name[0] }, 404, 'there is no chain "x"'],
     is_deeply($answer, { chain => 'u:eth', node => $name[0], nodes => 1,
                          verb => 'cordon', scope => 'cluster' }, 'everywhere');
     is($one->state(0), 'cordoned', 'here at once');
-    $two->becomes('cordoned', sub { $two->state(0) }, 'there soon', 5);
+    $two->becomes('cordoned', sub { $two->state(0) }, 'there soon', 15);
 
     for my $gateway ($one, $two) {
         $gateway->wait(sub { $gateway->nodes->{ $name[0] }{share} == 0 });
@@ -122,7 +122,7 @@ for ([{ chain => 'x', node => $name[0] }, 404, 'there is no chain "x"'],
     is($status, 200, 'until it is uncordoned');
     unlike($two->state(0), qr/cordoned/, 'here at once');
     $one->becomes(0, sub { $one->state(0) eq 'cordoned' ? 1 : 0 },
-                  'there soon', 5);
+                  'there soon', 15);
 }
 
 # drain, and operators
@@ -131,10 +131,10 @@ for ([{ chain => 'x', node => $name[0] }, 404, 'there is no chain "x"'],
     my ($status, $answer) = admin($two, drain => operator => $name[1]);
     is($answer->{nodes}, 1, 'an operator is drained');
     is($two->state(1), 'drained', 'with its node');
-    $one->becomes('drained', sub { $one->state(1) }, 'there, too', 5);
+    $one->becomes('drained', sub { $one->state(1) }, 'there, too', 15);
     admin($one, uncordon => operator => $name[1]);
     $two->becomes(0, sub { $two->state(1) eq 'drained' ? 1 : 0 },
-                  'and is used again', 5);
+                  'and is used again', 15);
 }
 
 # clear
@@ -147,14 +147,14 @@ for ([{ chain => 'x', node => $name[0] }, 404, 'there is no chain "x"'],
     }, 'a node is out', 60);
     $servers->set(2, status => 200);
     $two->becomes(1, sub { scalar @{ $two->nodes->{ $name[2] }{excluded} } },
-                  'at both', 5);
+                  'at both', 15);
 
     my ($status, $answer) = admin($one, clear => node => $name[2]);
     is($answer->{nodes}, 1, 'its penalties are cleared');
     is_deeply($one->nodes->{ $name[2] }{excluded}, [], 'here at once');
     is($one->nodes->{ $name[2] }{returned_at}, undef, 'with its slow start');
     $two->becomes(0, sub { scalar @{ $two->nodes->{ $name[2] }{excluded} } },
-                  'there soon', 4);
+                  'there soon', 15);
 }
 
 # who sticks to a node: cordoned it keeps its callers, drained it does not
@@ -220,14 +220,14 @@ for ([{ chain => 'x', node => $name[0] }, 404, 'there is no chain "x"'],
     $two->becomes('cordoned', sub { $two->state(1) }, 'and there, later', 15);
     admin($two, uncordon => node => $name[1]);
     $one->becomes(0, sub { $one->state(1) eq 'cordoned' ? 1 : 0 },
-                  'uncordoned', 5);
+                  'uncordoned', 15);
 }
 
 # what Redis lost it is told again
 
 {
     admin($one, cordon => node => $name[0]);
-    $two->becomes('cordoned', sub { $two->state(0) }, 'cordoned', 5);
+    $two->becomes('cordoned', sub { $two->state(0) }, 'cordoned', 15);
     $redis->restart;
     $one->wait(sub { $redis->command('HGET', 'gateway:{u:eth}:admin',
                                      "n$name[0]") }, 10);
