@@ -143,7 +143,7 @@ struct ngx_gateway_select_call_s {
     ngx_gateway_select_attempt_t   *last;      /* that has an answer */
     ngx_gateway_select_reason_e     reason;    /* of the last pick */
     unsigned                        write:1;
-    unsigned                        verify:1;  /* signatures, of whole answers */
+    unsigned                        verify:1;  /* signatures, once held */
     unsigned                        too_large:1;   /* to be a relay */
     unsigned                        not_utf8:1;    /* the same */
     unsigned                        sent:1;    /* a write has left */
