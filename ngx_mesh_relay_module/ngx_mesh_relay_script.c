@@ -300,7 +300,7 @@ ngx_mesh_relay_script_record(ngx_mesh_relay_main_conf_t *mcf,
     u_char                  session[NGX_MESH_RELAY_KEY_MAX];
     u_char                  proofs[NGX_MESH_RELAY_KEY_MAX];
     u_char                  time[NGX_INT64_LEN], height[NGX_INT64_LEN];
-    u_char                  doubt[NGX_INT64_LEN];
+    u_char                  doubt[NGX_MESH_RELAY_MOMENT_LEN];
     ngx_str_t               argv[13];
     ngx_uint_t              argc;
     ngx_mesh_relay_keys_t  *keys;
@@ -326,7 +326,9 @@ ngx_mesh_relay_script_record(ngx_mesh_relay_main_conf_t *mcf,
     argc = 11;
 
     if (in->resent || in->again) {
-        ngx_mesh_relay_store_time(&argv[argc++], doubt);
+        ngx_mesh_relay_store_moment(mcf, ngx_current_msec, &argv[argc],
+                                    doubt);
+        argc++;
     }
 
     if (in->again) {

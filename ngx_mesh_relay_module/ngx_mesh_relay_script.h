@@ -20,6 +20,10 @@
 /* a stream's entry id: two decimal uint64 */
 #define NGX_MESH_RELAY_ENTRY_LEN  (2 * NGX_INT64_LEN + 1)
 
+/* a moment: a zone's id in hex, ":", ms of its clock */
+#define NGX_MESH_RELAY_MOMENT_LEN                                             \
+    (2 * sizeof(uint64_t) + 1 + NGX_INT64_LEN)
+
 
 /*
  * Arguments are KEYS; ARGV.  Times are wall clock ms, heights and counts
@@ -28,7 +32,7 @@
  * OPEN     version, relays; schema.  1: stream and group are there; or the
  *          version that Redis holds, when it is another one.
  * RECORD   relays, session, proofs, ledger, sessions; proof hash, attempt,
- *          relay, session id, time, height[, time its doubt begins[, "1"]].
+ *          relay, session id, time, height[, moment its doubt begins[, "1"]].
  *          { 0, remaining (-1: no count) }; or { code, message } and nothing
  *          is changed.  With the "1" it was acknowledged before and counts
  *          whatever became of its session: never a code, and a third
@@ -44,8 +48,8 @@
  *          0: another's, or lost; 1: was ours; 2: taken, let go cleanly;
  *          3: taken, its last owner did not let go; a string: taken, let go
  *          with this in doubt.
- * RELEASE  lease; token, "clean" or "doubt:" or "until:" with zone and ms
- *          of its clock (as ngx_mesh_relay_doubt_t), ms to keep it.
+ * RELEASE  lease; token, "clean" or "doubt:" or "until:" with a moment (as
+ *          ngx_mesh_relay_doubt_t), ms to keep it.
  * ADOPT    relays; consumer from, consumer to, count.  Pending entries moved;
  *          0: there were none, and the consumer is deleted.
  * SWEEP    ledger, sessions, then session and proofs for each id; the ids.
@@ -168,6 +172,17 @@ void ngx_mesh_relay_store_open(ngx_mesh_relay_main_conf_t *mcf,
 /* Wall clock in ms; and as decimal in buf of NGX_INT64_LEN bytes. */
 uint64_t ngx_mesh_relay_store_clock(void);
 void ngx_mesh_relay_store_time(ngx_str_t *text, u_char *buf);
+
+/*
+ * A moment of ngx_current_msec as text in buf of NGX_MESH_RELAY_MOMENT_LEN
+ * bytes, and back.  Unlike a wall clock's time it is not moved by a step of
+ * that, and of no use elsewhere: NGX_DECLINED, it is of another zone, so of
+ * another host or an earlier start, or no moment.
+ */
+void ngx_mesh_relay_store_moment(ngx_mesh_relay_main_conf_t *mcf,
+    ngx_msec_t at, ngx_str_t *text, u_char *buf);
+ngx_int_t ngx_mesh_relay_store_moment_read(ngx_mesh_relay_main_conf_t *mcf,
+    ngx_str_t *text, ngx_msec_t *at);
 
 /* Wakes all who wait for the store, if it is ready. */
 void ngx_mesh_relay_store_wake(ngx_mesh_relay_main_conf_t *mcf);

@@ -17,12 +17,10 @@
 #define NGX_MESH_RELAY_LEAVE_TRY    5000       /* to settle at the end */
 #define NGX_MESH_RELAY_LET_GO_KEEP  "604800000"
 
-/* "doubt:" or "until:", zone, ":", ms of its clock */
+/* "doubt:" or "until:", and a moment */
 #define NGX_MESH_RELAY_LET_GO_HEAD  (sizeof("doubt:") - 1)
-#define NGX_MESH_RELAY_LET_GO_ZONE  (2 * sizeof(uint64_t))
 #define NGX_MESH_RELAY_LET_GO_LEN                                             \
-    (NGX_MESH_RELAY_LET_GO_HEAD + NGX_MESH_RELAY_LET_GO_ZONE + 1              \
-     + NGX_INT64_LEN)
+    (NGX_MESH_RELAY_LET_GO_HEAD + NGX_MESH_RELAY_MOMENT_LEN)
 
 
 typedef enum {
@@ -333,9 +331,7 @@ ngx_int_t
 ngx_mesh_relay_slot_doubt(ngx_mesh_relay_notify_t *notify,
     mesh_redis_reply_t *reply, ngx_mesh_relay_doubt_t *doubt)
 {
-    off_t        since;
-    u_char      *p, *last, text[NGX_MESH_RELAY_LET_GO_LEN];
-    size_t       len;
+    ngx_str_t    moment;
     ngx_msec_t   lease;
 
     doubt->since = ngx_current_msec;
@@ -355,27 +351,17 @@ ngx_mesh_relay_slot_doubt(ngx_mesh_relay_notify_t *notify,
 
     /* of another zone, or form: in doubt from now on */
 
-    (void) ngx_mesh_relay_slot_let_go(notify->mcf, text, doubt);
-
-    len = NGX_MESH_RELAY_LET_GO_HEAD + NGX_MESH_RELAY_LET_GO_ZONE + 1;
-
-    p = reply->str.data;
-    last = p + reply->str.len;
-
-    if (reply->str.len <= len
-        || ngx_memcmp(p + NGX_MESH_RELAY_LET_GO_HEAD,
-                      text + NGX_MESH_RELAY_LET_GO_HEAD,
-                      len - NGX_MESH_RELAY_LET_GO_HEAD)
-           != 0)
-    {
+    if (reply->str.len < NGX_MESH_RELAY_LET_GO_HEAD) {
         return NGX_OK;
     }
 
-    since = ngx_atoof(p + len, last - p - len);
+    moment.data = reply->str.data + NGX_MESH_RELAY_LET_GO_HEAD;
+    moment.len = reply->str.len - NGX_MESH_RELAY_LET_GO_HEAD;
 
-    if (since != NGX_ERROR) {
-        doubt->since = (ngx_msec_t) since;
-        doubt->cleared = (*p == 'u');
+    if (ngx_mesh_relay_store_moment_read(notify->mcf, &moment, &doubt->since)
+        == NGX_OK)
+    {
+        doubt->cleared = (reply->str.data[0] == 'u');
     }
 
     return NGX_OK;
@@ -386,10 +372,14 @@ static size_t
 ngx_mesh_relay_slot_let_go(ngx_mesh_relay_main_conf_t *mcf, u_char *text,
     ngx_mesh_relay_doubt_t *doubt)
 {
-    return ngx_sprintf(text, "%s:%016xL:%M",
-                       doubt->cleared ? "until" : "doubt",
-                       ngx_mesh_relay_zone_id(mcf), doubt->since)
-           - text;
+    u_char     *p;
+    ngx_str_t   moment;
+
+    p = ngx_sprintf(text, "%s:", doubt->cleared ? "until" : "doubt");
+
+    ngx_mesh_relay_store_moment(mcf, doubt->since, &moment, p);
+
+    return NGX_MESH_RELAY_LET_GO_HEAD + moment.len;
 }
 
 

@@ -449,3 +449,44 @@ ngx_mesh_relay_store_time(ngx_str_t *text, u_char *buf)
     text->data = buf;
     text->len = ngx_sprintf(buf, "%uL", ngx_mesh_relay_store_clock()) - buf;
 }
+
+
+void
+ngx_mesh_relay_store_moment(ngx_mesh_relay_main_conf_t *mcf, ngx_msec_t at,
+    ngx_str_t *text, u_char *buf)
+{
+    text->data = buf;
+    text->len = ngx_sprintf(buf, "%016xL:%M", ngx_mesh_relay_zone_id(mcf), at)
+                - buf;
+}
+
+
+ngx_int_t
+ngx_mesh_relay_store_moment_read(ngx_mesh_relay_main_conf_t *mcf,
+    ngx_str_t *text, ngx_msec_t *at)
+{
+    off_t      ms;
+    size_t     len;
+    u_char     buf[NGX_MESH_RELAY_MOMENT_LEN];
+    ngx_str_t  ours;
+
+    ngx_mesh_relay_store_moment(mcf, 0, &ours, buf);
+
+    /* without its "0" */
+
+    len = ours.len - 1;
+
+    if (text->len <= len || ngx_memcmp(text->data, buf, len) != 0) {
+        return NGX_DECLINED;
+    }
+
+    ms = ngx_atoof(text->data + len, text->len - len);
+
+    if (ms == NGX_ERROR) {
+        return NGX_DECLINED;
+    }
+
+    *at = (ngx_msec_t) ms;
+
+    return NGX_OK;
+}

@@ -5,8 +5,9 @@
  * all, and {N} in the keys keeps them on one cluster slot.
  *
  *   mesh:{N}:version        schema version
- *   mesh:{N}:relays         stream: s session id, r relay, t ms, and d ms
- *                           when it may be at the node since; group "edge"
+ *   mesh:{N}:relays         stream: s session id, r relay, t ms, and d the
+ *                           moment since when it may be at the node; group
+ *                           "edge"
  *   mesh:{N}:session:<id>   hash: s state (v, i), c code, x message,
  *                           m remaining, d dispatch
  *   mesh:{N}:proofs:<id>    hash: proof hash -> attempt id

@@ -375,7 +375,6 @@ ngx_mesh_relay_entry_doubtful(ngx_mesh_relay_queue_t *queue,
     ngx_mesh_relay_entry_id_t *id, ngx_str_t *mark, ngx_uint_t new,
     ngx_mesh_relay_doubt_t *doubt)
 {
-    off_t       wall, age;
     ngx_msec_t  since;
     ngx_uint_t  found;
 
@@ -388,14 +387,14 @@ ngx_mesh_relay_entry_doubtful(ngx_mesh_relay_queue_t *queue,
     }
 
     if (mark->len) {
-        wall = ngx_atoof(mark->data, mark->len);
 
-        /* by a clock that is ahead of ours it begins now */
+        /* by a clock that is not ours it begins now */
 
-        age = (wall == NGX_ERROR)
-              ? 0 : (off_t) ngx_mesh_relay_store_clock() - wall;
-
-        since = ngx_current_msec - (ngx_msec_t) ngx_max(age, 0);
+        if (ngx_mesh_relay_store_moment_read(queue->mcf, mark, &since)
+            != NGX_OK)
+        {
+            since = ngx_current_msec;
+        }
 
         if (!found || ngx_mesh_relay_after(since, doubt->since)) {
             doubt->since = since;

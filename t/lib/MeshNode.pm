@@ -23,8 +23,8 @@ package MeshNode;
 #
 # Statistics: check, session, relay (requests), NAME_max (most of them at
 # once), "session of KEY" (of that application), session_same (most about one
-# session at once), delivered (proofs), twice (proofs that came while the same
-# was here).
+# session at once), delivered (proofs), failed (relays that got no answer),
+# twice (proofs that came while the same was here).
 
 use strict;
 use warnings;
@@ -125,7 +125,7 @@ sub end {
     my $pid = $self->pid or return;
     kill $signal, $pid;
     kill 'CONT', $pid;
-    for (1 .. 500) {
+    for (1 .. 3000) {
         waitpid $pid, POSIX::WNOHANG();
         last unless kill 0, $pid;
         Time::HiRes::sleep(0.01);
@@ -257,7 +257,10 @@ sub request {
         if $name eq 'relay' && ($same > 1
                                 || ($self->{gone}{$id} // 0) > $job->{from});
 
-    $job->{at} += 86400 if $self->{set}{$name} eq 'hang';
+    if ($self->{set}{$name} eq 'hang') {
+        $job->{at} += 86400;
+        $self->{stat}{failed}++ if $name eq 'relay';
+    }
     push @{ $self->{later} }, $job;
 }
 
@@ -362,6 +365,7 @@ sub answer_relay {
 
 sub lose {
     my ($self, $job, $how) = @_;
+    $self->{stat}{failed}++ if $job->{name} eq 'relay';
     $self->{stat}{delivered}++
         if $how eq 'lost' && !$self->{proof}{ $job->{id} }++;
     $self->stay($job);
