@@ -16,6 +16,7 @@
 #define NGX_MESH_RELAY_REPEAT_BLOCK   (256 * 1024)
 #define NGX_MESH_RELAY_REPEAT_BATCH   256     /* commands at once */
 #define NGX_MESH_RELAY_REPEAT_CHECK   1000    /* ms, of the server */
+#define NGX_MESH_RELAY_REPEAT_LEAVE   250     /* ms, the same in a quit */
 #define NGX_MESH_RELAY_REPEAT_RETRY   200     /* ms, after a refusal */
 #define NGX_MESH_RELAY_REPEAT_WARN    60      /* s, between two warnings */
 
@@ -53,8 +54,9 @@ struct ngx_mesh_relay_repeat_s {
     ngx_mesh_relay_block_t      *block;       /* of the next record */
     ngx_mesh_relay_block_t      *spare;
 
-    ngx_event_t                  timer;
+    ngx_event_t                  timer;       /* set while count is not 0 */
     ngx_msec_t                   asked;       /* the check under way */
+    ngx_msec_t                   last;        /* record, or begin of a quit */
     ngx_mesh_relay_server_t      server;
 
     ngx_uint_t                   repeated;    /* since it changed */
@@ -62,6 +64,7 @@ struct ngx_mesh_relay_repeat_s {
     ngx_uint_t                   dropped;     /* since the last warning */
     time_t                       warned;
     unsigned                     checking:1;
+    unsigned                     leaving:1;   /* the worker quits */
 };
 
 
@@ -78,6 +81,9 @@ static void ngx_mesh_relay_repeat_prune(ngx_mesh_relay_repeat_t *repeat,
     ngx_msec_t heard);
 static void ngx_mesh_relay_repeat_drop(ngx_mesh_relay_repeat_t *repeat);
 static void ngx_mesh_relay_repeat_timer(ngx_event_t *ev);
+static ngx_uint_t ngx_mesh_relay_repeat_leave(
+    ngx_mesh_relay_main_conf_t *mcf);
+static void ngx_mesh_relay_repeat_ask(ngx_mesh_relay_main_conf_t *mcf);
 static void ngx_mesh_relay_repeat_heard(void *data,
     mesh_redis_outcome_e outcome, mesh_redis_reply_t *reply);
 static ngx_uint_t ngx_mesh_relay_repeat_same(
@@ -138,7 +144,6 @@ ngx_mesh_relay_repeat_init(ngx_cycle_t *cycle,
     ev->handler = ngx_mesh_relay_repeat_timer;
     ev->data = mcf;
     ev->log = cycle->log;
-    ev->cancelable = 1;
 
     mcf->store->repeat = repeat;
 
@@ -240,6 +245,7 @@ ngx_mesh_relay_repeat_keep(ngx_mesh_relay_record_t *rec)
     ngx_queue_insert_tail(&repeat->kept, &kept->link);
     repeat->count++;
     repeat->size += size;
+    repeat->last = ngx_current_msec;
 
     if (!repeat->timer.timer_set) {
         ngx_add_timer(&repeat->timer, NGX_MESH_RELAY_REPEAT_CHECK);
@@ -394,16 +400,81 @@ ngx_mesh_relay_repeat_drop(ngx_mesh_relay_repeat_t *repeat)
 }
 
 
+static void
+ngx_mesh_relay_repeat_timer(ngx_event_t *ev)
+{
+    ngx_mesh_relay_main_conf_t *mcf = ev->data;
+
+    ngx_msec_t                wait;
+    ngx_mesh_relay_repeat_t  *repeat;
+
+    repeat = mcf->store->repeat;
+    wait = NGX_MESH_RELAY_REPEAT_CHECK;
+
+    if (repeat->count == 0 || ngx_terminate) {
+        return;
+    }
+
+    if (ngx_exiting) {
+
+        if (ngx_mesh_relay_repeat_leave(mcf)) {
+            return;
+        }
+
+        wait = NGX_MESH_RELAY_REPEAT_LEAVE;
+    }
+
+    ngx_add_timer(ev, wait);
+
+    if (ngx_mesh_relay_repeat_busy(mcf)) {
+        ngx_mesh_relay_repeat_send(mcf);
+        return;
+    }
+
+    ngx_mesh_relay_repeat_ask(mcf);
+}
+
+
+/*
+ * The worker quits: nobody else has these records, so it stays until they are
+ * old enough, and connects for them; but not much longer.
+ */
+
+static ngx_uint_t
+ngx_mesh_relay_repeat_leave(ngx_mesh_relay_main_conf_t *mcf)
+{
+    ngx_mesh_relay_repeat_t  *repeat;
+
+    repeat = mcf->store->repeat;
+
+    if (!repeat->leaving) {
+        repeat->leaving = 1;
+        repeat->last = ngx_current_msec;
+    }
+
+    if (ngx_current_msec - repeat->last < 2 * NGX_MESH_RELAY_REPEAT_KEEP) {
+        mesh_redis_hurry(mcf->redis, NGX_MESH_RELAY_REPEAT_KEEP);
+        return 0;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                  "the worker ends with %ui records of the last %ds, they "
+                  "are not repeated if redis \"%V\" has lost them",
+                  repeat->count, NGX_MESH_RELAY_REPEAT_KEEP / 1000,
+                  &mcf->mesh.redis->name);
+
+    return 1;
+}
+
+
 /*
  * Redis has to say that it is still alive, and the one that it was: a master
  * may become a replica and a master again while its connections live on.
  */
 
 static void
-ngx_mesh_relay_repeat_timer(ngx_event_t *ev)
+ngx_mesh_relay_repeat_ask(ngx_mesh_relay_main_conf_t *mcf)
 {
-    ngx_mesh_relay_main_conf_t *mcf = ev->data;
-
     ngx_mesh_relay_repeat_t  *repeat;
 
     static ngx_str_t  argv[] = {
@@ -411,21 +482,6 @@ ngx_mesh_relay_repeat_timer(ngx_event_t *ev)
     };
 
     repeat = mcf->store->repeat;
-
-    if (ngx_exiting || ngx_terminate) {
-        return;
-    }
-
-    if (ngx_mesh_relay_repeat_busy(mcf)) {
-        ngx_mesh_relay_repeat_send(mcf);
-        return;
-    }
-
-    if (ngx_queue_empty(&repeat->kept)) {
-        return;
-    }
-
-    ngx_add_timer(ev, NGX_MESH_RELAY_REPEAT_CHECK);
 
     if (!repeat->checking
         && mesh_redis_command(mcf->redis, 2, argv,
@@ -461,6 +517,12 @@ ngx_mesh_relay_repeat_heard(void *data, mesh_redis_outcome_e outcome,
     }
 
     ngx_mesh_relay_repeat_prune(repeat, repeat->asked);
+
+    /* it would hold a worker that quits */
+
+    if (repeat->count == 0 && repeat->timer.timer_set) {
+        ngx_del_timer(&repeat->timer);
+    }
 }
 
 

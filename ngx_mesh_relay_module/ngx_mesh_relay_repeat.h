@@ -7,7 +7,8 @@
  * Kept are at most NGX_MESH_RELAY_REPEAT_MAX records of together
  * NGX_MESH_RELAY_REPEAT_SIZE bytes, per worker; the oldest give way, and a
  * warning tells of it once a minute.  The 3 s end with the last that was heard
- * of Redis, so an outage does not use them up.
+ * of Redis, so an outage does not use them up.  A worker that quits stays for
+ * them, but no longer than 6 s after its last record.
  */
 
 

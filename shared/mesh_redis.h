@@ -194,7 +194,8 @@ void mesh_redis_close(mesh_redis_t *rc);
 /*
  * Somebody waits for the connection for the next msec milliseconds: until
  * then an attempt begins 100 ms after the one before, whatever the back-off
- * was, and the first of them as soon as that allows.
+ * was, and the first of them as soon as that allows.  A worker that quits
+ * connects for nothing else.
  */
 
 void mesh_redis_hurry(mesh_redis_t *rc, ngx_msec_t msec);

@@ -42,6 +42,7 @@ static void mesh_redis_ready(mesh_redis_t *rc);
 static void mesh_redis_report(mesh_redis_t *rc, u_char *text, size_t len);
 static void mesh_redis_disconnect(mesh_redis_t *rc);
 static void mesh_redis_retry(mesh_redis_t *rc);
+static ngx_uint_t mesh_redis_hurries(mesh_redis_t *rc);
 static ngx_msec_t mesh_redis_hurried(mesh_redis_t *rc);
 static void mesh_redis_give_up(mesh_redis_t *rc, mesh_redis_outcome_e outcome);
 
@@ -175,7 +176,7 @@ mesh_redis_timer_handler(ngx_event_t *ev)
     switch (rc->phase) {
 
     case MESH_REDIS_PHASE_WAIT:
-        if (!ngx_exiting && !ngx_terminate) {
+        if (!ngx_terminate && (!ngx_exiting || mesh_redis_hurries(rc))) {
             mesh_redis_start(rc);
         }
 
@@ -811,7 +812,7 @@ mesh_redis_retry(mesh_redis_t *rc)
 
     rc->timer.cancelable = 1;
 
-    if (ngx_exiting || ngx_terminate) {
+    if (ngx_terminate || (ngx_exiting && !mesh_redis_hurries(rc))) {
         return;
     }
 
@@ -823,11 +824,20 @@ mesh_redis_retry(mesh_redis_t *rc)
     delay = delay / 2 + (ngx_msec_t) ngx_random() % (delay / 2 + 1);
     delay = ngx_max(delay, 1);
 
-    if ((ngx_msec_int_t) (rc->hurry - ngx_current_msec) > 0) {
+    if (mesh_redis_hurries(rc)) {
         delay = ngx_min(delay, mesh_redis_hurried(rc));
     }
 
     ngx_add_timer(&rc->timer, delay);
+}
+
+
+/* while a worker quits this alone has it connect */
+
+static ngx_uint_t
+mesh_redis_hurries(mesh_redis_t *rc)
+{
+    return (ngx_msec_int_t) (rc->hurry - ngx_current_msec) > 0;
 }
 
 
@@ -875,11 +885,16 @@ mesh_redis_hurry(mesh_redis_t *rc, ngx_msec_t msec)
         rc->hurry = until;
     }
 
-    if (rc->phase != MESH_REDIS_PHASE_WAIT || !rc->timer.timer_set) {
+    if (rc->phase != MESH_REDIS_PHASE_WAIT || ngx_terminate) {
         return;
     }
 
     delay = mesh_redis_hurried(rc);
+
+    if (!rc->timer.timer_set) {
+        ngx_add_timer(&rc->timer, delay);
+        return;
+    }
 
     if ((ngx_msec_int_t) (rc->timer.timer.key - ngx_current_msec)
         > (ngx_msec_int_t) delay)

@@ -233,6 +233,54 @@ sub reader {
     $node->set(relay_delay => 0);
 }
 
+# lost when the workers that made the records are told to end: they stay for
+# them, as long as Redis, which stands still, has not answered
+
+{
+    my $redis_lost = sub {
+        $redis->kill9;
+        $redis->start;
+    };
+
+    answered('reload', 20, app => 'reload');
+    $redis->pause;
+    $edge->reload;
+    $redis_lost->();
+    ok($edge->wait_for(sub {
+        eval { $ledger->sum('reload')->{recorded} == 20 } }),
+       'reload: old workers record all again');
+    settled('reload');
+    ok($ledger->adds_up, 'reload: the ledger adds up');
+
+    answered('quit', 20, app => 'quit');
+    $redis->pause;
+    kill 'QUIT', $edge->master;
+    ok($edge->wait_for(sub { !$edge->workers }), 'quit: the workers quit');
+    $redis_lost->();
+    $edge->quit;
+    $edge->start;
+    ok($edge->wait_for(sub {
+        eval { $ledger->sum('quit')->{recorded} == 20 } }),
+       'quit: they record all again, and end');
+    settled('quit');
+    ok($ledger->adds_up, 'quit: the ledger adds up');
+    is(scalar $edge->logged('the worker ends with'), 0, 'none ended before');
+    $seen = () = $edge->logged('were repeated');
+}
+
+# and do not stay for ever
+
+{
+    answered('away', 10, app => 'away');
+    $redis->pause;
+    $edge->quit;
+    ok(scalar $edge->logged('the worker ends with \d+ records'),
+       'away: a worker tells what may be lost');
+    $redis->resume;
+    $edge->start;
+    settled('away');
+}
+
 # nothing is repeated after a restart that lost nothing of the last seconds
 
 {
