@@ -465,7 +465,8 @@ ngx_mesh_relay_watch_good(ngx_mesh_relay_watch_t *watch,
 
     if (wrong
         && state->wrong
-        && now - state->wrong_at < NGX_MESH_RELAY_LOG_EVERY)
+        && (ngx_msec_int_t) (now - state->wrong_at)
+           < NGX_MESH_RELAY_LOG_EVERY)
     {
         wrong = 0;
 
@@ -516,7 +517,8 @@ ngx_mesh_relay_watch_failed(ngx_mesh_relay_watch_t *watch,
     ngx_shmtx_lock(&zone->shpool->mutex);
 
     log = !state->failing
-          || now - state->failed_at >= NGX_MESH_RELAY_LOG_EVERY;
+          || (ngx_msec_int_t) (now - state->failed_at)
+             >= NGX_MESH_RELAY_LOG_EVERY;
 
     if (log) {
         state->failed_at = now;

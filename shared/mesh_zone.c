@@ -125,8 +125,12 @@ mesh_zone_warn(ngx_slab_pool_t *shpool, mesh_conf_t *conf,
 
     ngx_shmtx_lock(&shpool->mutex);
 
+    /* the clock of another worker may be ahead */
+
     warn = head->full
-           && (!head->warned || now - head->warned_at >= MESH_ZONE_WARN_EVERY);
+           && (!head->warned
+               || (ngx_msec_int_t) (now - head->warned_at)
+                  >= MESH_ZONE_WARN_EVERY);
 
     if (warn) {
         head->warned = 1;
