@@ -28,7 +28,7 @@ sub edge {
         nodes => [{ name => 'a', url => $node->url, keys => ['servicer'] }],
         http => 'mesh_relay_node_check_interval 300ms;'
                 . 'mesh_relay_retry_wait 200ms 400ms;'
-                . "mesh_relay_slot_lease @{[$o{lease} || '2s']};"
+                . "mesh_relay_slot_lease @{[$o{lease} || '3s']};"
                 . ($o{more} // ''), %o);
 }
 
@@ -161,10 +161,10 @@ sub delivered {
     my $from = $node->stat('relay');
     $node->set(relay_delay => 1300);
     ok($one->wait_for(sub {
-        $redis->command('PTTL', 'mesh:lease:test:0') > 8900 }),
+        $redis->command('PTTL', 'mesh:lease:test:0') > 8500 }),
        'an early end: it was renewed just now');
     answered($two, 6, 'an early end');
-    ok($one->wait_for(sub { $node->stat('relay') == $from + 1 }),
+    ok($one->wait_for(sub { $node->stat('relay') > $from }),
        'an early end: relays go to the node');
     $redis->command('DEL', 'mesh:lease:test:0');
     ok($two->wait_for(sub { lease() =~ /^(?!$owner)\w{16}$/ }),

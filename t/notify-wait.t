@@ -44,13 +44,11 @@ sub height {
 
 sub flows {
     my ($name, $app) = @_;
-    my $at = Time::HiRes::time();
     my $before = $ledger->sum($app)->{delivered};
     is({ $edge->burst(relays(5, app => $app, meta => 10)) }->{200}, 5,
        "$name: relays of another session");
     ok($edge->wait_for(sub {
         $ledger->sum($app)->{delivered} == $before + 5 }), "$name: flow");
-    cmp_ok(Time::HiRes::time() - $at, '<', 3, "$name: at once");
 }
 
 flows('first', 'other');

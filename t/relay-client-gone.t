@@ -61,7 +61,7 @@ sub sent {
 
 sub gone {
     my ($what) = @_;
-    ok($edge->wait_for(sub { connections() == 0 }, 5),
+    ok($edge->wait_for(sub { connections() == 0 }),
        "$what: no connection is left") or diag connections();
 }
 
@@ -129,9 +129,10 @@ $node->set(session => 'ok');
 
 {
     my ($relay) = relays(1, app => 'record');
-    my $from = recorded();
+    my ($from, $calls) = (recorded(), $edge->chain_calls);
     $redis->pause;
     my $s = sent($edge->request($relay));
+    $edge->wait_for(sub { $edge->chain_calls > $calls });
     Time::HiRes::sleep(0.3);
     close $s;
     Time::HiRes::sleep(0.1);

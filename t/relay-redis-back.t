@@ -23,7 +23,7 @@ my $edge = MeshEdge->new(
     redis => $redis->socket . ' reconnect_max=60s', workers => 2,
     nodes => [{ name => 'a', url => $node->url, keys => ['servicer'] }],
     http => 'mesh_relay_node_check_interval 200ms;
-             mesh_relay_record_timeout 3s;',
+             mesh_relay_record_timeout 6s;',
 );
 
 $edge->start;
@@ -68,7 +68,7 @@ $redis->start;
 my @relays = relays(20);
 ($n, $took) = answers(Time::HiRes::time(), sent(@relays));
 is_deeply($n, { 200 => 20 }, 'Redis is back: relays are served at once');
-cmp_ok($took, '<', 1, 'without waiting for the next attempt');
+cmp_ok($took, '<', 3, 'without waiting for the next attempt');
 
 # back while they wait
 
@@ -79,7 +79,7 @@ ok(!IO::Select->new(@s)->can_read(1), 'Redis is away: relays wait');
 $redis->start;
 ($n, $took) = answers(Time::HiRes::time(), @s);
 is_deeply($n, { 200 => 20 }, 'it comes back: they are served');
-cmp_ok($took, '<', 1, 'as soon as it is');
+cmp_ok($took, '<', 3, 'as soon as it is');
 
 # gone while the chain is asked for 4 s, back 2 s after that
 
@@ -90,7 +90,7 @@ Time::HiRes::sleep(4.7);
 $redis->start;
 ($n, $took) = answers(Time::HiRes::time(), @s);
 is_deeply($n, { 200 => 20 }, 'gone before the record: they are recorded');
-cmp_ok($took, '<', 1, 'as soon as it is back');
+cmp_ok($took, '<', 3, 'as soon as it is back');
 
 # a server that hangs up is asked every 100 ms for as long as relays wait
 
@@ -110,11 +110,12 @@ cmp_ok($took, '<', 1, 'as soon as it is back');
     ($n, $took) = answers(Time::HiRes::time(), sent(relays(40)));
     my $attempts = -s $count;
     is_deeply($n, { 503 => 40 }, 'nobody answers: they are refused');
-    cmp_ok($took, '>=', 2.5, 'after their time');
+    cmp_ok($took, '>=', 5.5, 'after their time');
 
-    # two workers in three seconds, and the readers of the stream
+    # two workers all the time, and the readers of the stream
 
-    cmp_ok($attempts / 2, '<=', 2 * 31 + 6, 'few attempts for many relays');
+    cmp_ok($attempts / 2, '<=', 2 * (10 * $took + 1) + 6,
+           'few attempts for many relays');
     cmp_ok($attempts / 2, '>=', 16, 'but they go on');
     Time::HiRes::sleep(1);
     my $rest = (-s $count) / 2;

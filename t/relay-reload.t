@@ -22,9 +22,28 @@ my $edge = MeshEdge->new(
     nodes => [{ name => 'a', url => $node->url, keys => ['servicer'] }],
 );
 
+$edge->{http} = "
+    server {
+        listen unix:$edge->{dir}/status.sock;
+        location / { stub_status; }
+    }";
+
 my $ledger = MeshLedger->new($edge, $redis, 'a');
 
 $edge->start->serving;
+
+# waits until n relays are with the chain, which is of the same nginx
+
+sub at_chain {
+    my ($n) = @_;
+    $edge->wait_for(sub {
+        my $s = IO::Socket::UNIX->new(Peer => "$edge->{dir}/status.sock")
+            or die "status: $!";
+        print $s "GET / HTTP/1.0\r\n\r\n";
+        local $/;
+        return <$s> =~ /Writing: (\d+)/ && $1 > 2 * $n;
+    }) or die "relays do not reach the chain";
+}
 
 sub send_slow {
     return map {
@@ -42,7 +61,7 @@ sub answered {
 
 {
     my @s = send_slow(20);
-    Time::HiRes::sleep(0.2);
+    at_chain(20);
     $edge->reload;
     is(answered(@s), 20, 'relays at the chain survive a reload');
     is($ledger->sum->{recorded}, 20, 'and are recorded');
@@ -50,7 +69,7 @@ sub answered {
 
 {
     my @s = send_slow(20);
-    Time::HiRes::sleep(0.2);
+    at_chain(20);
     $edge->reload for 1 .. 2;
     is(answered(@s), 20, 'and two reloads');
 }
@@ -72,7 +91,7 @@ sub answered {
 
 {
     my @s = send_slow(20);
-    Time::HiRes::sleep(0.2);
+    at_chain(20);
     $edge->quit;
     is(answered(@s), 20, 'relays at the chain are answered before the end');
 }

@@ -81,9 +81,11 @@ sub sessions {
 }
 
 for my $i (1 .. 5) {
+    my $from = $node->stat('session');
     height(9 + 20 * $i);
     is_deeply({ sessions(9 + 20 * $i, 'app') }, { 200 => 60 },
               '60 sessions of height ' . (9 + 20 * $i));
+    $edge->wait_for(sub { $node->stat('session') >= $from + 60 });
     Time::HiRes::sleep(1.2);
 }
 
@@ -91,9 +93,10 @@ is(scalar $edge->logged('zone "small" of "mesh_zone" is full'), 0,
    'no session in use was dropped');
 
 height(113);
-is(scalar(grep { ($edge->relay($_))[1] =~ /"dispatch":\{.*"code":60/s }
+ok($edge->wait_for(sub {
+    60 == grep { ($edge->relay($_))[1] =~ /"dispatch":\{.*"code":60/s }
           map { relays(1, height => 109, meta => 113, app => 'app',
-                       chain => $_) } @{ $edge->{chains} }), 60,
+                       chain => $_) } @{ $edge->{chains} } }),
    'and there was room for their dispatches');
 
 

@@ -98,7 +98,7 @@ is_deeply({ $edge->burst(relays(20, path => 'fail')) }, { 28 => 20 },
 is_deeply({ $edge->burst(relays(30)) }, { 200 => 25, 90 => 5 },
           'do not count');
 
-ok($edge->wait_for(sub { $node->stat('delivered') == 25 * 6 }, 30),
+ok($edge->wait_for(sub { $node->stat('delivered') == 25 * 6 }),
    'the node was told of each') or diag $node->stat('delivered');
 is($node->stat('twice'), 0, 'never of two copies at once');
 

@@ -22,9 +22,9 @@ my $edge = MeshEdge->new(
     redis => $redis->socket, workers => 4, chains => ['0021', '0001'],
     nodes => [{ name => 'a', url => $node->url, keys => ['s1', 's2'] }],
     http => 'mesh_relay_node_check_interval 200ms;
-             mesh_relay_node_check_timeout 2s;
-             mesh_relay_record_timeout 1s;
-             mesh_relay_session_timeout 1s;
+             mesh_relay_node_check_timeout 5s;
+             mesh_relay_record_timeout 10s;
+             mesh_relay_session_timeout 4s;
              mesh_relay_session_retries 1;
              mesh_relay_unvalidated_max 5;',
 );

@@ -166,7 +166,7 @@ sub start {
 
 sub wait_for {
     my ($self, $code, $seconds) = @_;
-    my $until = Time::HiRes::time() + ($seconds || 20);
+    my $until = Time::HiRes::time() + ($seconds || 60);
     while (Time::HiRes::time() < $until) {
         return 1 if $code->();
         Time::HiRes::sleep(0.02);
@@ -344,7 +344,7 @@ sub burst {
     }
 
     while ($select->count) {
-        my @ready = $select->can_read(30) or die "no answer in 30 s";
+        my @ready = $select->can_read(60) or die "no answer in 60 s";
         for my $s (@ready) {
             next if sysread $s, $text{$s}, 65536, length $text{$s};
             $select->remove($s);

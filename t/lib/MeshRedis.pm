@@ -192,7 +192,7 @@ sub port   { return $_[0]{tcp} }
 
 sub wait_for {
     my ($self, $code) = @_;
-    for (1 .. 500) {
+    for (1 .. 3000) {
         return if $code->();
         Time::HiRes::sleep(0.01);
     }
@@ -209,7 +209,7 @@ sub signal {
 sub gone {
     my ($self, $pid) = @_;
     return unless $pid;
-    for (1 .. 500) {
+    for (1 .. 3000) {
         # reaps our own child; the pid of another's is gone by kill 0
         waitpid $pid, POSIX::WNOHANG();
         last unless kill 0, $pid;
@@ -366,7 +366,7 @@ sub act {
     my $code;
     if ($name eq 'grep') {
         my $lines;
-        for (1 .. 300) {
+        for (1 .. 3000) {
             open my $f, '<', $q{file} or die "$q{file}: $!";
             $lines = grep {
                 m{^\d+/\d+/\d+ \S+ \[(?!debug)} && /\Q$q{text}\E/
@@ -401,7 +401,7 @@ sub act {
     return "later\n" if $pid;
     @started = ();
     my $server = $servers->{ $q{blocked} };
-    for (1 .. 1000) {
+    for (1 .. 3000) {
         last if $server->command('INFO', 'clients') =~ /blocked_clients:[1-9]/;
         Time::HiRes::sleep(0.01);
     }
