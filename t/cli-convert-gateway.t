@@ -105,8 +105,10 @@ my %good = (
 
 sub convert {
     my (%change) = @_;
+    my $mode = delete $change{mode} // 0600;
     my %files = (%good, %change);
-    write_file("$dir/$_", $files{$_}) for keys %files;
+    write_file("$dir/$_", $files{$_}, 0600) for keys %files;
+    chmod $mode, "$dir/env";
     system("/bin/rm -rf $dir/out");
     return ctl('convert-gateway', "$dir/env", "$dir/apps.csv",
                "$dir/chains.csv", '-o', "$dir/out");
@@ -114,6 +116,16 @@ sub convert {
 
 # what is in the folder, and in that of temporary files
 sub left { return sort map { s{.*/}{}r } glob "$dir/out* $dir/tmp/*" }
+
+
+# Who else could read the passphrase.
+
+for my $mode (0640, 0604, 0620) {
+    my ($code, $out, $err) = convert(mode => $mode);
+    is($code, 1, sprintf('mode %04o: refused', $mode));
+    like($err, qr/chmod 600 \Q$dir\E\/env$/m, 'with the remedy');
+    is_deeply([ left() ], [], 'and nothing is made');
+}
 
 
 # A whole installation.
@@ -358,7 +370,7 @@ for my $case (
       "$dir/apps.csv", '-o', '/none/at/all' ])
 {
     my ($name, $why, @args) = @$case;
-    write_file("$dir/$_", $good{$_}) for keys %good;
+    write_file("$dir/$_", $good{$_}, 0600) for keys %good;
     my ($code, $out, $err) = ctl('convert-gateway', @args);
     is($code, 2, "$name: code");
     like($err, $why, "$name: reason");

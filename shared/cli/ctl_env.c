@@ -70,7 +70,7 @@ ctl_env_read(const char *file, ctl_env_t *env)
     memset(env, 0, sizeof(ctl_env_t));
     env->file = file;
 
-    rc = ctl_file_read(file, 0, &env->text);
+    rc = ctl_file_read(file, 1, &env->text);
 
     if (rc != CTL_OK) {
         return rc;
