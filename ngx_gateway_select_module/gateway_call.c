@@ -89,6 +89,11 @@ static void gateway_call_ids(gateway_call_t *call, gateway_dialect_e dialect,
     const pocket_str_t *body);
 
 
+const char  *gateway_ability_names[GATEWAY_ABILITIES] = {
+    "archive", "trace", "logs"
+};
+
+
 static const gateway_call_method_t  gateway_call_methods[] = {
     { GATEWAY_DIALECT_EVM, "eth_send*", GATEWAY_CALL_WRITE, 0 },
     { GATEWAY_DIALECT_EVM, "personal_*", GATEWAY_CALL_WRITE, 0 },

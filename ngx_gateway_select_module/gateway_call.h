@@ -84,4 +84,7 @@ gateway_ability_e gateway_call_ability(const gateway_call_t *call,
     uint64_t height);
 
 
+extern const char  *gateway_ability_names[GATEWAY_ABILITIES];
+
+
 #endif /* _GATEWAY_CALL_H_INCLUDED_ */

@@ -163,8 +163,7 @@ ngx_gateway_select_attempt_pick(ngx_gateway_select_attempt_t *attempt,
 
     while (call->tried.n < NGX_GATEWAY_SELECT_TRIED_MAX) {
 
-        call->reason = ngx_gateway_select_pick(call->shared, &call->tried,
-                                               pick);
+        call->reason = ngx_gateway_select_target(call, pick);
 
         if (call->reason != NGX_GATEWAY_SELECT_FOUND) {
             return NGX_DECLINED;
@@ -352,6 +351,7 @@ ngx_gateway_select_attempt_done(void *data, mesh_http_result_t *result)
     call->open--;
 
     how = ngx_gateway_select_attempt_judge(attempt, result);
+    how = ngx_gateway_select_target_judge(attempt, result, how);
 
     ngx_gateway_select_attempt_told(attempt, result, how);
 

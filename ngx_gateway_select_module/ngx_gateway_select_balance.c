@@ -43,6 +43,8 @@ static void ngx_gateway_select_balance_judge(ngx_gateway_select_balance_t *b,
     ngx_peer_connection_t *pc, ngx_uint_t state);
 static gateway_try_e ngx_gateway_select_balance_verdict(
     ngx_gateway_select_balance_t *b, ngx_peer_connection_t *pc);
+static ngx_atomic_uint_t ngx_gateway_select_balance_wrong(
+    ngx_gateway_select_balance_t *b);
 static ngx_uint_t ngx_gateway_select_balance_broken(ngx_http_request_t *r,
     ngx_peer_connection_t *pc);
 static ngx_table_elt_t *ngx_gateway_select_balance_retry_after(
@@ -404,7 +406,33 @@ ngx_gateway_select_balance_verdict(ngx_gateway_select_balance_t *b,
         ngx_gateway_select_balance_pace(b, retry_after);
     }
 
+    b->pick.wrong = ngx_gateway_select_balance_wrong(b);
+
     return ngx_gateway_select_balance_tries[fault];
+}
+
+
+/* For the text of the node's last error, if it is one. */
+
+static ngx_atomic_uint_t
+ngx_gateway_select_balance_wrong(ngx_gateway_select_balance_t *b)
+{
+    ngx_uint_t  status;
+
+    status = b->request->upstream->headers_in.status_n;
+
+    if (status >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return ngx_gateway_select_wrong(NGX_GATEWAY_SELECT_WRONG_STATUS,
+                                        status);
+    }
+
+    if (b->scan && b->scan->other) {
+        return ngx_gateway_select_wrong(NGX_GATEWAY_SELECT_WRONG_TEXT, 0);
+    }
+
+    return b->scan ? ngx_gateway_select_wrong(NGX_GATEWAY_SELECT_WRONG_ERROR,
+                                              b->scan->erred)
+                   : 0;
 }
 
 

@@ -12,7 +12,8 @@
 #define NGX_GATEWAY_SELECT_CALL_LEAST  20
 
 
-static void ngx_gateway_select_call_next(ngx_gateway_select_call_t *call);
+static void ngx_gateway_select_call_next(ngx_gateway_select_call_t *call,
+    ngx_uint_t hedge);
 static void ngx_gateway_select_call_retry(ngx_gateway_select_call_t *call,
     ngx_gateway_select_attempt_t *attempt);
 static ngx_uint_t ngx_gateway_select_call_again(
@@ -41,16 +42,43 @@ ngx_gateway_select_call_begin(ngx_gateway_select_call_t *call)
     call->timer.data = call->request->connection;
     call->timer.log = call->request->connection->log;
 
+    call->ability = gateway_call_ability(&call->asked,
+                                         call->shared->height.reference);
+
+    if (call->ability != GATEWAY_ABILITIES) {
+        call->tried.abilities = (ngx_uint_t) 1 << call->ability;
+    }
+
     ngx_gateway_select_budget_call(call);
 
-    ngx_gateway_select_call_next(call);
+    switch (ngx_gateway_select_origin(call)) {
+
+    case NGX_DECLINED:
+        ngx_gateway_select_reply_lost(call);
+        return;
+
+    case NGX_ERROR:
+        ngx_gateway_select_reply_error(call, NGX_GATEWAY_SELECT_CALL_MEMORY);
+        return;
+    }
+
+    if (call->fallen) {
+        call->reason = NGX_GATEWAY_SELECT_EXCLUDED;
+        ngx_gateway_select_call_fall(call);
+        return;
+    }
+
+    ngx_gateway_select_call_next(call, 0);
 }
 
 
 static void
-ngx_gateway_select_call_next(ngx_gateway_select_call_t *call)
+ngx_gateway_select_call_next(ngx_gateway_select_call_t *call,
+    ngx_uint_t hedge)
 {
     ngx_int_t  rc;
+
+    call->hedging = hedge;
 
     rc = ngx_gateway_select_attempt(call);
 
@@ -79,11 +107,17 @@ ngx_gateway_select_call_ended(ngx_gateway_select_attempt_t *attempt)
         && (attempt->fault == GATEWAY_FAULT_NONE
             || attempt->fault == GATEWAY_FAULT_CALLER))
     {
+        if (attempt->null && ngx_gateway_select_target_higher(attempt)) {
+            call->fallback = attempt;
+            ngx_gateway_select_call_retry(call, attempt);
+            return;
+        }
+
         ngx_gateway_select_reply_answer(call, attempt);
         return;
     }
 
-    if (attempt->altruist) {
+    if (attempt->altruist && !call->fallen) {
         ngx_gateway_select_call_fail(call);
         return;
     }
@@ -93,6 +127,14 @@ ngx_gateway_select_call_ended(ngx_gateway_select_attempt_t *attempt)
 
     } else {
         ngx_gateway_select_call_agree(call, attempt);
+    }
+
+    /* of a batch the other calls are anybody's */
+
+    if (call->sticky && call->asked.batch) {
+        call->sticky = 0;
+        call->fallen = 0;
+        call->body = call->whole;
     }
 
     ngx_gateway_select_call_retry(call, attempt);
@@ -110,7 +152,7 @@ ngx_gateway_select_call_retry(ngx_gateway_select_call_t *call,
     if (ngx_gateway_select_call_again(call)
         && (attempt->excused || ngx_gateway_select_budget_retry(call)))
     {
-        ngx_gateway_select_call_next(call);
+        ngx_gateway_select_call_next(call, 0);
         return;
     }
 
@@ -126,6 +168,7 @@ static ngx_uint_t
 ngx_gateway_select_call_again(ngx_gateway_select_call_t *call)
 {
     return !call->sent
+           && !call->sticky
            && call->n - call->excused < NGX_GATEWAY_SELECT_ATTEMPTS
            && call->excused < NGX_GATEWAY_SELECT_EXCUSED
            && call->open < NGX_GATEWAY_SELECT_ABREAST
@@ -160,7 +203,15 @@ ngx_gateway_select_call_fall(ngx_gateway_select_call_t *call)
 {
     ngx_int_t  rc;
 
+    if (call->fallback) {
+        ngx_gateway_select_reply_answer(call, call->fallback);
+        return;
+    }
+
+    /* a filter's node alone is asked: that may be the altruist, once */
+
     if (!call->sent
+        && (!call->sticky || (call->fallen && call->n == 0))
         && ngx_gateway_select_call_left(call) > NGX_GATEWAY_SELECT_CALL_LEAST
         && ngx_gateway_select_budget_altruist(call))
     {
@@ -187,6 +238,13 @@ ngx_gateway_select_call_fail(ngx_gateway_select_call_t *call)
 
     if (call->agreed && call->last) {
         ngx_gateway_select_reply_answer(call, call->last);
+        return;
+    }
+
+    /* no other node has it: who makes it anew is served */
+
+    if (call->sticky && call->n) {
+        ngx_gateway_select_reply_lost(call);
         return;
     }
 
@@ -227,12 +285,15 @@ ngx_gateway_select_call_timer(ngx_event_t *ev)
 
     ngx_http_set_log_request(c->log, call->request);
 
-    if (ngx_gateway_select_call_left(call) <= 0) {
-        ngx_gateway_select_reply_error(call,
-                                       NGX_GATEWAY_SELECT_CALL_DEADLINE);
+    if (ngx_gateway_select_call_left(call) > 0) {
+        ngx_gateway_select_call_beside(call);
+
+    } else if (call->fallback) {
+        ngx_gateway_select_reply_answer(call, call->fallback);
 
     } else {
-        ngx_gateway_select_call_beside(call);
+        ngx_gateway_select_reply_error(call,
+                                       NGX_GATEWAY_SELECT_CALL_DEADLINE);
     }
 
     ngx_http_run_posted_requests(c);
@@ -277,7 +338,7 @@ ngx_gateway_select_call_beside(ngx_gateway_select_call_t *call)
     if (!call->write && ngx_gateway_select_call_again(call)) {
 
         if (late && ngx_gateway_select_budget_retry(call)) {
-            ngx_gateway_select_call_next(call);
+            ngx_gateway_select_call_next(call, 0);
             return;
         }
 
@@ -285,7 +346,7 @@ ngx_gateway_select_call_beside(ngx_gateway_select_call_t *call)
             call->hedged = 1;
 
             if (ngx_gateway_select_budget_hedge(call)) {
-                ngx_gateway_select_call_next(call);
+                ngx_gateway_select_call_next(call, 1);
                 return;
             }
         }

@@ -109,6 +109,7 @@ struct ngx_gateway_select_attempt_s {
     unsigned                        held:1;    /* a whole answer */
     unsigned                        sent:1;    /* a byte may have arrived */
     unsigned                        too_long:1;
+    unsigned                        null:1;    /* a result that is null */
     unsigned                        garbled:1; /* no answer of a relay */
     unsigned                        excused:1; /* nobody's fault */
 };
@@ -128,8 +129,12 @@ struct ngx_gateway_select_call_s {
     ngx_array_t                     headers;   /* mesh_http_header_t */
     gateway_dialect_e               dialect;
     gateway_call_t                  asked;
+    gateway_ability_e               ability;   /* that it needs */
     ngx_gateway_select_tried_t      tried;
+    ngx_gateway_select_pick_t       origin;    /* of its filter */
+    ngx_str_t                       whole;     /* body as the caller sent it */
     uint64_t                        client;
+    uint64_t                        higher;    /* least height that counts */
     ngx_event_t                     timer;
     ngx_msec_t                      begun;
     ngx_msec_t                      deadline;
@@ -141,6 +146,7 @@ struct ngx_gateway_select_call_s {
     ngx_uint_t                      excused;   /* of them */
     ngx_uint_t                      open;
     ngx_gateway_select_attempt_t   *last;      /* that has an answer */
+    ngx_gateway_select_attempt_t   *fallback;  /* a null, if none is better */
     ngx_gateway_select_reason_e     reason;    /* of the last pick */
     unsigned                        write:1;
     unsigned                        verify:1;  /* signatures, once held */
@@ -150,6 +156,9 @@ struct ngx_gateway_select_call_s {
     unsigned                        back:1;    /* no node is as high */
     unsigned                        agreed:1;  /* all have said the same */
     unsigned                        hedged:1;
+    unsigned                        hedging:1; /* the attempt being begun */
+    unsigned                        sticky:1;  /* only its origin is asked */
+    unsigned                        fallen:1;  /* which is the altruist */
 };
 
 
@@ -199,12 +208,45 @@ gateway_try_e ngx_gateway_select_servicer_judge(
     ngx_gateway_select_attempt_t *attempt, mesh_http_result_t *result);
 
 
+/*
+ * _target.c.  The node of the next attempt; it is not yet among those tried.
+ */
+ngx_gateway_select_reason_e ngx_gateway_select_target(
+    ngx_gateway_select_call_t *call, ngx_gateway_select_pick_t *pick);
+
+/* 1: its answer is null, and there is a node that may know more: once. */
+ngx_uint_t ngx_gateway_select_target_higher(
+    ngx_gateway_select_attempt_t *attempt);
+
+/*
+ * What an exchange tells besides: what the node lacks is learned, and is no
+ * failure.  May change the fault; gives how the try counts.
+ */
+gateway_try_e ngx_gateway_select_target_judge(
+    ngx_gateway_select_attempt_t *attempt, mesh_http_result_t *result,
+    gateway_try_e how);
+
+
+/*
+ * _origin.c.  Finds the node of the filter that a call is of, and makes the
+ * call sticky; NGX_DECLINED: it is gone, or was never ours.
+ */
+ngx_int_t ngx_gateway_select_origin(ngx_gateway_select_call_t *call);
+
+/* Ids of filters in an answer get the tag of its node. */
+ngx_int_t ngx_gateway_select_origin_answer(
+    ngx_gateway_select_attempt_t *attempt);
+
+
 /* _reply.c: what the caller gets; the request is finalized. */
 
 void ngx_gateway_select_reply_answer(ngx_gateway_select_call_t *call,
     ngx_gateway_select_attempt_t *attempt);
 void ngx_gateway_select_reply_error(ngx_gateway_select_call_t *call,
     ngx_gateway_select_call_error_e error);
+
+/* The filter is not found: what a node says that has lost it. */
+void ngx_gateway_select_reply_lost(ngx_gateway_select_call_t *call);
 
 /* The same without a call: gives what the content handler returns. */
 ngx_int_t ngx_gateway_select_reply_refuse(ngx_http_request_t *r,

@@ -5,13 +5,34 @@
 
 
 #include "ngx_gateway_select_history.h"
+#include "ngx_gateway_select_pick.h"
 #include "ngx_gateway_select_rank.h"
 
 
 static ngx_uint_t ngx_gateway_select_fold_take(
     ngx_gateway_select_fresh_t *fresh, gateway_sample_t *sample);
+static void ngx_gateway_select_fold_error(ngx_gateway_select_node_t *node,
+    uint64_t now);
 static ngx_inline ngx_atomic_uint_t ngx_gateway_select_fold_sum(
     ngx_atomic_t *sum);
+
+
+/* by ngx_gateway_select_wrong_e */
+
+static const char
+    *ngx_gateway_select_fold_wrongs[NGX_GATEWAY_SELECT_WRONGS] =
+{
+    "nothing told",
+    "status %d",
+    "JSON-RPC error %d",
+    "no JSON",
+    "the answer of another call",
+    "an answer that is too long",
+    "%s",
+    "a wrong answer",
+    "no answer",
+    "an answer is overdue"
+};
 
 
 ngx_uint_t
@@ -19,7 +40,7 @@ ngx_gateway_select_fold(ngx_gateway_select_chain_sh_t *chain,
     ngx_gateway_select_node_t *node, ngx_gateway_select_chain_t *conf,
     gateway_peers_t *peers, ngx_uint_t full, uint64_t now)
 {
-    uint64_t          paced, picked;
+    uint64_t          paced, picked, until;
     ngx_uint_t        news;
     gateway_sample_t  sample;
 
@@ -44,7 +65,13 @@ ngx_gateway_select_fold(ngx_gateway_select_chain_sh_t *chain,
         return 0;
     }
 
+    until = node->record.penalties[GATEWAY_PENALTY_RESPONSE].until;
+
     gateway_record_fold(&node->record, &conf->record, &sample, now);
+
+    if (node->record.penalties[GATEWAY_PENALTY_RESPONSE].until > until) {
+        ngx_gateway_select_fold_error(node, now);
+    }
 
     if (paced > now) {
         gateway_record_punish(&node->record, GATEWAY_PENALTY_QUOTA, paced, 0,
@@ -95,6 +122,46 @@ ngx_gateway_select_fold_take(ngx_gateway_select_fresh_t *fresh,
     sample->latency_sum = ngx_gateway_select_fold_sum(&fresh->latency_sum);
 
     return 1;
+}
+
+
+/* What has just begun to keep it out is told by the last that was wrong. */
+
+static void
+ngx_gateway_select_fold_error(ngx_gateway_select_node_t *node, uint64_t now)
+{
+    u_char                      *p, *last, buf[GATEWAY_ERROR_LEN];
+    int32_t                      n;
+    pocket_str_t                 text;
+    ngx_atomic_uint_t            wrong;
+    ngx_gateway_select_wrong_e   what;
+
+    wrong = node->fresh.wrong;
+    what = ngx_gateway_select_wrong_what(wrong);
+    n = ngx_gateway_select_wrong_n(wrong);
+
+    if (what >= NGX_GATEWAY_SELECT_WRONGS) {
+        what = NGX_GATEWAY_SELECT_WRONG_NONE;
+    }
+
+    last = buf + GATEWAY_ERROR_LEN;
+    p = ngx_slprintf(buf, last, "failing, last by: ");
+
+    if (what == NGX_GATEWAY_SELECT_WRONG_EXCHANGE) {
+        p = ngx_slprintf(p, last, ngx_gateway_select_fold_wrongs[what],
+                         mesh_http_outcome_name((mesh_http_outcome_e) n));
+
+    } else {
+        p = ngx_slprintf(p, last, ngx_gateway_select_fold_wrongs[what], n);
+    }
+
+    text.data = buf;
+    text.len = p - buf;
+
+    /* a penalty of no length: what is in force stays as it is */
+
+    gateway_record_punish(&node->record, GATEWAY_PENALTY_RESPONSE, now, 0,
+                          &text, now);
 }
 
 

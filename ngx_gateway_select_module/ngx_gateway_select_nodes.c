@@ -19,6 +19,8 @@ static const char *ngx_gateway_select_nodes_state(
     ngx_gateway_select_report_t *report);
 static u_char *ngx_gateway_select_nodes_excluded(
     ngx_gateway_select_report_t *report, u_char *p);
+static u_char *ngx_gateway_select_nodes_lacking(
+    ngx_gateway_select_report_t *report, u_char *p);
 static u_char *ngx_gateway_select_nodes_factors(
     ngx_gateway_select_report_t *report, u_char *p);
 static u_char *ngx_gateway_select_nodes_counted(
@@ -80,6 +82,7 @@ ngx_gateway_select_nodes_item(ngx_gateway_select_report_t *report, u_char *p)
                     ngx_gateway_select_nodes_state(report));
 
     p = ngx_gateway_select_nodes_excluded(report, p);
+    p = ngx_gateway_select_nodes_lacking(report, p);
     p = ngx_gateway_select_nodes_factors(report, p);
     p = ngx_gateway_select_nodes_counted(report, p);
     p = ngx_gateway_select_checked_write(report, p);
@@ -184,6 +187,43 @@ ngx_gateway_select_nodes_excluded(ngx_gateway_select_report_t *report,
         p = ngx_gateway_select_time(p, ",\"until\":", penalty->until);
         p = ngx_sprintf(p, ",\"check\":%s}",
                         penalty->checks ? "true" : "false");
+    }
+
+    *p++ = ']';
+
+    return p;
+}
+
+
+/* What it was found to lack: others are preferred for calls that need it. */
+
+static u_char *
+ngx_gateway_select_nodes_lacking(ngx_gateway_select_report_t *report,
+    u_char *p)
+{
+    u_char      *start;
+    uint64_t     until;
+    ngx_uint_t   i;
+
+    p = ngx_cpymem(p, ",\"lacks\":[", sizeof(",\"lacks\":[") - 1);
+
+    start = p;
+
+    for (i = 0; i < GATEWAY_ABILITIES; i++) {
+
+        until = report->node.fresh.lacking[i];
+
+        if (until <= report->now) {
+            continue;
+        }
+
+        if (p != start) {
+            *p++ = ',';
+        }
+
+        p = ngx_sprintf(p, "{\"ability\":\"%s\"", gateway_ability_names[i]);
+        p = ngx_gateway_select_time(p, ",\"until\":", until);
+        *p++ = '}';
     }
 
     *p++ = ']';

@@ -19,14 +19,19 @@
 
 #define NGX_GATEWAY_SELECT_NO_ROW   ((uint32_t) -1)
 
+/* what a node lacks is forgotten after it, ms */
+
+#define NGX_GATEWAY_SELECT_LACKS    600000
+
 
 /* how far an option is from what is wanted: sums, the least is the best */
 
 #define NGX_GATEWAY_SELECT_WANTED   0
 #define NGX_GATEWAY_SELECT_OPERATED 1          /* by an operator tried */
 #define NGX_GATEWAY_SELECT_LOW      2          /* below the height wanted */
-#define NGX_GATEWAY_SELECT_SPENT    4          /* from here on: never */
-#define NGX_GATEWAY_SELECT_BEEN     5
+#define NGX_GATEWAY_SELECT_UNABLE   4          /* lacks what is needed */
+#define NGX_GATEWAY_SELECT_SPENT    8          /* from here on: never */
+#define NGX_GATEWAY_SELECT_BEEN     9
 
 
 /* a table as it is read: one of the halves at one generation */
@@ -60,6 +65,8 @@ static ngx_gateway_select_reason_e ngx_gateway_select_pick_scan(
     ngx_gateway_select_view_t *view, ngx_gateway_select_option_t *option);
 static ngx_uint_t ngx_gateway_select_far(ngx_gateway_select_view_t *view,
     ngx_gateway_select_option_t *option);
+static ngx_uint_t ngx_gateway_select_unable(ngx_gateway_select_node_t *node,
+    ngx_uint_t abilities);
 static ngx_uint_t ngx_gateway_select_spent(
     ngx_gateway_select_chain_sh_t *chain, ngx_gateway_select_option_t *option);
 static ngx_int_t ngx_gateway_select_take(ngx_gateway_select_pick_t *pick,
@@ -82,6 +89,21 @@ ngx_str_t  ngx_gateway_select_reasons[NGX_GATEWAY_SELECT_REASONS] = {
     ngx_string("no_session"),
     ngx_string("excluded"),
     ngx_string("tried")
+};
+
+
+/* by gateway_try_e */
+
+static const ngx_gateway_select_wrong_e
+    ngx_gateway_select_wrongs[GATEWAY_TRIES] =
+{
+    NGX_GATEWAY_SELECT_WRONG_NONE,
+    NGX_GATEWAY_SELECT_WRONG_ANSWER,
+    NGX_GATEWAY_SELECT_WRONG_LOST,
+    NGX_GATEWAY_SELECT_WRONG_OVERDUE,
+    NGX_GATEWAY_SELECT_WRONG_NONE,
+    NGX_GATEWAY_SELECT_WRONG_NONE,
+    NGX_GATEWAY_SELECT_WRONG_NONE
 };
 
 
@@ -123,7 +145,8 @@ ngx_gateway_select_pick(ngx_gateway_select_chain_sh_t *chain,
             reason = (ngx_gateway_select_reason_e) chain->empty;
 
         } else if (!view.ordered
-                   || (tried && (tried->n || tried->min_height)))
+                   || (tried && (tried->n || tried->min_height
+                                 || tried->abilities)))
         {
             reason = ngx_gateway_select_pick_wanted(&view, &option);
 
@@ -382,6 +405,12 @@ ngx_gateway_select_far(ngx_gateway_select_view_t *view,
         {
             far += NGX_GATEWAY_SELECT_LOW;
         }
+
+        if (tried->abilities
+            && ngx_gateway_select_unable(node, tried->abilities))
+        {
+            far += NGX_GATEWAY_SELECT_UNABLE;
+        }
     }
 
     if (option->session != NGX_GATEWAY_SELECT_NO_SESSION
@@ -391,6 +420,24 @@ ngx_gateway_select_far(ngx_gateway_select_view_t *view,
     }
 
     return far;
+}
+
+
+static ngx_uint_t
+ngx_gateway_select_unable(ngx_gateway_select_node_t *node,
+    ngx_uint_t abilities)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < GATEWAY_ABILITIES; i++) {
+        if ((abilities >> i & 1)
+            && node->fresh.lacking[i] > ngx_gateway_select_now())
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -435,6 +482,7 @@ ngx_gateway_select_take(ngx_gateway_select_pick_t *pick,
     pick->generation = ngx_gateway_select_generation(chain, option->node);
     pick->session_generation = 0;
     pick->begun = 0;
+    pick->wrong = 0;
     pick->counted = 0;
     pick->overdue = 0;
 
@@ -542,6 +590,17 @@ ngx_gateway_select_end(ngx_gateway_select_pick_t *pick, gateway_try_e how,
                        gateway_latency_told(latency, node->factors.latency));
     }
 
+    if (pick->wrong == 0) {
+        pick->wrong = ngx_gateway_select_wrong(
+                                         ngx_gateway_select_wrongs[how], 0);
+    }
+
+    /* before its try is counted: who counts it may tell of it */
+
+    if (ngx_gateway_select_wrongs[how] != NGX_GATEWAY_SELECT_WRONG_NONE) {
+        fresh->wrong = pick->wrong;
+    }
+
     (void) ngx_atomic_fetch_add(&fresh->tries[how], 1);
 }
 
@@ -558,6 +617,9 @@ ngx_gateway_select_overdue(ngx_gateway_select_pick_t *pick)
     pick->overdue = 1;
 
     node = ngx_gateway_select_node(pick->chain, pick->node);
+
+    node->fresh.wrong = ngx_gateway_select_wrong(
+                                      NGX_GATEWAY_SELECT_WRONG_OVERDUE, 0);
 
     (void) ngx_atomic_fetch_add(&node->fresh.tries[GATEWAY_TRY_OVERDUE], 1);
 }
@@ -594,6 +656,47 @@ ngx_gateway_select_height(ngx_gateway_select_pick_t *pick, uint64_t height)
 
     if (node->fresh.height == height) {
         node->fresh.height_at = ngx_gateway_select_now();
+    }
+}
+
+
+uint64_t
+ngx_gateway_select_told(ngx_gateway_select_pick_t *pick)
+{
+    ngx_gateway_select_node_t  *node;
+
+    node = ngx_gateway_select_node(pick->chain, pick->node);
+
+    return ngx_max(node->record.height, (uint64_t) node->fresh.height);
+}
+
+
+void
+ngx_gateway_select_lacks(ngx_gateway_select_pick_t *pick,
+    gateway_ability_e ability)
+{
+    ngx_gateway_select_node_t  *node;
+
+    if (ngx_gateway_select_same(pick)) {
+        node = ngx_gateway_select_node(pick->chain, pick->node);
+        node->fresh.lacking[ability] = ngx_gateway_select_now()
+                                       + NGX_GATEWAY_SELECT_LACKS;
+    }
+}
+
+
+void
+ngx_gateway_select_able(ngx_gateway_select_pick_t *pick,
+    gateway_ability_e ability)
+{
+    ngx_gateway_select_node_t  *node;
+
+    if (ngx_gateway_select_same(pick)) {
+        node = ngx_gateway_select_node(pick->chain, pick->node);
+
+        if (node->fresh.lacking[ability]) {
+            node->fresh.lacking[ability] = 0;
+        }
     }
 }
 

@@ -29,6 +29,31 @@ typedef enum {
 } ngx_gateway_select_reason_e;
 
 
+/* What was wrong with a try, for the texts of errors; n says more of it. */
+
+typedef enum {
+    NGX_GATEWAY_SELECT_WRONG_NONE = 0,     /* by how the try ended */
+    NGX_GATEWAY_SELECT_WRONG_STATUS,       /* n: of HTTP */
+    NGX_GATEWAY_SELECT_WRONG_ERROR,        /* n: code of JSON-RPC */
+    NGX_GATEWAY_SELECT_WRONG_TEXT,         /* no JSON */
+    NGX_GATEWAY_SELECT_WRONG_CALL,         /* the answer of another call */
+    NGX_GATEWAY_SELECT_WRONG_SIZE,         /* an answer too long */
+    NGX_GATEWAY_SELECT_WRONG_EXCHANGE,     /* n: mesh_http_outcome_e */
+    NGX_GATEWAY_SELECT_WRONG_ANSWER,
+    NGX_GATEWAY_SELECT_WRONG_LOST,
+    NGX_GATEWAY_SELECT_WRONG_OVERDUE,
+    NGX_GATEWAY_SELECT_WRONGS
+} ngx_gateway_select_wrong_e;
+
+
+#define ngx_gateway_select_wrong(what, n)                                     \
+    ((ngx_atomic_uint_t) (what) << 32 | (uint32_t) (int32_t) (n))
+#define ngx_gateway_select_wrong_what(wrong)                                  \
+    ((ngx_gateway_select_wrong_e) ((wrong) >> 32))
+#define ngx_gateway_select_wrong_n(wrong)                                     \
+    ((int32_t) (uint32_t) (wrong))
+
+
 /* What was tried already, and what the next one must hold. */
 
 typedef struct {
@@ -36,6 +61,7 @@ typedef struct {
     uint32_t                       operators[NGX_GATEWAY_SELECT_TRIED_MAX];
     ngx_uint_t                     n;
     uint64_t                       min_height; /* preferred, 0: any */
+    ngx_uint_t                     abilities;  /* preferred, bits */
 } ngx_gateway_select_tried_t;
 
 
@@ -52,6 +78,7 @@ typedef struct {
     ngx_atomic_uint_t              generation;
     ngx_atomic_uint_t              session_generation;
     ngx_msec_t                     begun;
+    ngx_atomic_uint_t              wrong;      /* 0: by how it ends */
     unsigned                       counted:1;  /* in-flight */
     unsigned                       overdue:1;  /* told: it ends LATE */
 } ngx_gateway_select_pick_t;
@@ -90,6 +117,18 @@ void ngx_gateway_select_pace(ngx_gateway_select_pick_t *pick,
 /* The node told this height of the chain. */
 void ngx_gateway_select_height(ngx_gateway_select_pick_t *pick,
     uint64_t height);
+
+/* The highest that the node has told, 0: none; also not yet folded. */
+uint64_t ngx_gateway_select_told(ngx_gateway_select_pick_t *pick);
+
+/*
+ * It lacks, or has, what calls of this kind need: for a time others are
+ * preferred for them; no penalty.
+ */
+void ngx_gateway_select_lacks(ngx_gateway_select_pick_t *pick,
+    gateway_ability_e ability);
+void ngx_gateway_select_able(ngx_gateway_select_pick_t *pick,
+    gateway_ability_e ability);
 
 /*
  * Worker's start and end: takes a row of in-flight counters, seeds the random

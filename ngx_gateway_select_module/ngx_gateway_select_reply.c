@@ -8,6 +8,13 @@
 #include "ngx_gateway_select_client.h"
 
 
+/* in the words of the nodes of EVM chains, which alone have filters */
+
+#define NGX_GATEWAY_SELECT_REPLY_LOST                                         \
+    "{\"jsonrpc\":\"2.0\",\"id\":%V,\"error\":{\"code\":-32000,"              \
+    "\"message\":\"filter not found\"}}\n"
+
+
 static ngx_int_t ngx_gateway_select_reply_send(ngx_http_request_t *r,
     ngx_chain_t *out, off_t size);
 static ngx_int_t ngx_gateway_select_reply_text(ngx_http_request_t *r,
@@ -103,6 +110,11 @@ ngx_gateway_select_reply_answer(ngx_gateway_select_call_t *call,
                                        attempt->scan.height, call->back);
     }
 
+    if (ngx_gateway_select_origin_answer(attempt) != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
     out = ngx_gateway_select_hold_chain(&attempt->hold);
 
     if ((out == NULL && attempt->hold.size)
@@ -156,6 +168,50 @@ ngx_gateway_select_reply_error(ngx_gateway_select_call_t *call,
                   ngx_gateway_select_reply_reason(call, error));
 
     ngx_http_finalize_request(r, ngx_gateway_select_reply_text(r, error));
+}
+
+
+void
+ngx_gateway_select_reply_lost(ngx_gateway_select_call_t *call)
+{
+    ngx_int_t            rc;
+    ngx_buf_t           *b;
+    ngx_str_t            id;
+    ngx_chain_t          out;
+    ngx_http_request_t  *r;
+
+    r = call->request;
+
+    ngx_gateway_select_call_cancel(call);
+
+    id.data = call->asked.id.data;
+    id.len = call->asked.id.len;
+
+    if (id.len == 0) {
+        ngx_str_set(&id, "null");
+    }
+
+    b = ngx_create_temp_buf(r->pool,
+                            sizeof(NGX_GATEWAY_SELECT_REPLY_LOST) + id.len);
+
+    if (b == NULL || ngx_gateway_select_reply_told(call, NULL) != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    b->last = ngx_sprintf(b->last, NGX_GATEWAY_SELECT_REPLY_LOST, &id);
+
+    r->headers_out.status = NGX_HTTP_OK;
+
+    ngx_str_set(&r->headers_out.content_type, "application/json");
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+
+    out.buf = b;
+    out.next = NULL;
+
+    rc = ngx_gateway_select_reply_send(r, &out, b->last - b->pos);
+
+    ngx_http_finalize_request(r, rc);
 }
 
 

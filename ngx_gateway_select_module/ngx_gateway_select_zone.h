@@ -20,12 +20,13 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "gateway_call.h"
 #include "ngx_gateway_select.h"
 
 
 /* grows with any change of the structs below */
 
-#define NGX_GATEWAY_SELECT_ZONE_LAYOUT  4
+#define NGX_GATEWAY_SELECT_ZONE_LAYOUT  5
 
 #define NGX_GATEWAY_SELECT_CHAINS_MAX   1024
 #define NGX_GATEWAY_SELECT_CHAINS_SLOTS 2048   /* of the directory */
@@ -70,6 +71,9 @@ typedef struct {
     ngx_atomic_t                   height_at;
     ngx_atomic_t                   picked;     /* for the share given */
     ngx_atomic_t                   paced;      /* wall ms: Retry-After */
+    ngx_atomic_t                   wrong;      /* last fault, see _pick.h */
+    ngx_atomic_t                   lacking[GATEWAY_ABILITIES];
+                                               /* wall ms: until then */
 } ngx_gateway_select_fresh_t;
 
 

@@ -34,7 +34,7 @@ my @name = map { $gateway->name($_) } 0 .. 2;
 
     my $row = $nodes->{ $name[0] };
     is_deeply([sort keys %$row], [sort qw(chain node url operator state
-        excluded weight success correctness liveliness latency ramp pace draw
+        excluded lacks weight success correctness liveliness latency ramp pace draw
         share given p50 p90 p99 inflight tries successes height height_at
         first_seen returned_at checks error)], 'and all that is known of one');
     is($row->{chain}, 'u:eth', 'its chain');
@@ -65,6 +65,8 @@ my @name = map { $gateway->name($_) } 0 .. 2;
     is($row->{excluded}[0]{reason}, 'response', 'for its failures');
     cmp_ok($row->{excluded}[0]{until}, 'gt', $row->{excluded}[0]{since},
            'until a time');
+    is($row->{error}{text}, 'failing, last by: status 503',
+       'and by what, lately');
     is($row->{share}, 0, 'without a share');
     cmp_ok($row->{success}, '<', 0.9, 'which its success shows');
 

@@ -18,9 +18,14 @@ package MeshServers;
 #   height           of the chain, lag (0) blocks below it, lie (0) other
 #                    hashes; it grows each block_time (0: never) ms
 #   error            text of a JSON-RPC error object
+#   echo             1: the result is the request, { head, body }
+#   lacks            names of what it has not got: archive, trace, logs
 #   mode             '' or hang, close (before an answer), half (the body),
 #                    refuse (does not listen), ws (upgrades and echoes)
 #   every (1)        error, status and mode apply to each n-th request only
+#
+# Filters are numbered from 1 by each server, and kept until it refuses
+# connections.  A transaction is in the block that its hash begins with.
 
 use strict;
 use warnings;
@@ -29,6 +34,7 @@ use Digest::SHA ();
 use IO::Handle;
 use IO::Select;
 use IO::Socket::INET;
+use JSON::PP ();
 use POSIX ();
 use Socket;
 use Time::HiRes ();
@@ -204,6 +210,8 @@ sub command {
 
     my $refuses = $server->{set}{mode} eq 'refuse';
 
+    delete $server->{filters} if $refuses;
+
     if ($refuses && $server->{listen}) {
         $self->{read}->remove($server->{listen});
         close delete $server->{listen};
@@ -293,6 +301,8 @@ sub request {
     }
 
     my $text = $set{body} // $self->answer($server, \%set, $body);
+    $text = JSON::PP->new->latin1->canonical->encode({ id => 1, result =>
+        { head => $head, body => $body } }) if $set{echo};
     my $answer = "HTTP/1.1 $set{status} Status\r\nX-Server: $server->{i}\r\n"
         . "Content-Type: application/json\r\n"
         . (defined $set{header} ? "$set{header}\r\n" : '')
@@ -331,16 +341,28 @@ sub drip {
 
 sub answer {
     my ($self, $server, $set, $body) = @_;
+
+    if ($body =~ /^\s*\[/) {
+        my $calls = eval { JSON::PP->new->allow_nonref->decode($body) } // [];
+        return '[' . join(',', map {
+            $self->answer($server, $set, JSON::PP->new->encode($_))
+        } @$calls) . ']';
+    }
+
     my ($id) = $body =~ /"id" *: *("[^"]*"|\d+)/;
     my $head = '{"jsonrpc":"2.0","id":' . ($id // 'null') . ',';
-
-    return qq($head"error":$set->{error}}) if defined $set->{error};
 
     my ($method) = $body =~ /"method" *: *"([^"]*)"/;
     my $height = $set->{height} - $set->{lag};
     $height += int(1000 * (Time::HiRes::time() - $self->{born})
                    / $set->{block_time}) if $set->{block_time};
-    my $result = qq("server $server->{i}");
+
+    my $error = $set->{error} // lack($set->{lacks}, $method, $height, $body);
+    return qq($head"error":$error}) if defined $error;
+
+    my $result = filter($server, $method // '', $body)
+                 // qq("server $server->{i}");
+    return qq($head$result}) if $result =~ /^"error"/;
 
     if (($method // '') eq 'eth_blockNumber') {
         $result = sprintf '"0x%x"', $height;
@@ -362,6 +384,12 @@ sub answer {
     } elsif (($method // '') eq 'eth_syncing') {
         $result = 'false';
 
+    } elsif (($method // '') eq 'eth_getTransactionReceipt') {
+        my ($n) = $body =~ /"params" *: *\[ *"0x([0-9a-f]{8})/i;
+        $result = !defined $n || hex $n > $height ? 'null'
+            : sprintf '{"blockNumber":"0x%x","server":%d}', hex $n,
+                      $server->{i};
+
     } elsif (($method // '') eq 'eth_getBlockByNumber') {
         my ($n) = $body =~ /"params" *: *\[ *"0x([0-9a-f]+)"/i;
         $n = defined $n ? hex $n : $height;
@@ -372,6 +400,48 @@ sub answer {
     }
 
     return qq($head"result":$result});
+}
+
+# the error of a node that has not got what a call needs
+sub lack {
+    my ($lacks, $method, $height, $body) = @_;
+    return if !defined $lacks || !defined $method;
+
+    return '{"code":-32601,"message":"the method ' . $method
+           . ' does not exist/is not available"}'
+        if $lacks =~ /trace/ && $method =~ /^(?:trace|debug)_/
+           || $lacks =~ /logs/ && $method eq 'eth_getLogs';
+
+    my ($n) = $body =~ /"params" *: *\[.*"0x([0-9a-f]{1,10})" *\]/i;
+    return '{"code":-32000,"message":"missing trie node 12ab (path )"}'
+        if $lacks =~ /archive/ && $method =~ /^eth_(?:call|getBalance)$/
+           && defined $n && hex($n) + 128 < $height;
+    return;
+}
+
+# what calls of filters give; nothing for other calls
+sub filter {
+    my ($server, $method, $body) = @_;
+    my ($verb) = $method =~ /^eth_(new|get|uninstall)\w*Filter/ or return;
+
+    if ($verb eq 'new') {
+        my $id = sprintf '0x%x', 1 + keys %{ $server->{filters} };
+        $server->{filters}{$id} = 0;
+        return qq("$id");
+    }
+
+    my ($id) = $body =~ /"params" *: *\[ *"([^"]*)"/;
+
+    return '"error":{"code":-32000,"message":"filter not found"}'
+        if !defined $id || !defined $server->{filters}{$id};
+
+    if ($verb eq 'uninstall') {
+        undef $server->{filters}{$id};
+        return 'true';
+    }
+
+    my $n = ++$server->{filters}{$id};
+    return qq(["server $server->{i}","$id",$n]);
 }
 
 1;
