@@ -186,7 +186,7 @@ ngx_gateway_select_balance_get(ngx_peer_connection_t *pc, void *data)
     pc->socklen = member->peer->socklen;
     pc->name = &member->peer->name;
 
-#if (NGX_HTTP_UPSTREAM_SID)
+#ifdef NGX_HTTP_UPSTREAM_SID
     pc->sid = &member->peer->sid;
 #endif
 

@@ -28,6 +28,8 @@
 
 #if (NGX_HTTP_UPSTREAM_ZONE && nginx_version >= 1027003)
 #define NGX_GATEWAY_SELECT_RESOLVE          1
+#else
+#define NGX_GATEWAY_SELECT_RESOLVE          0
 #endif
 
 

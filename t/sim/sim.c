@@ -58,8 +58,8 @@ static const sim_pool_t  sim_pools[SIM_POOLS] = {
     { "no first tries", SIM_UNSEEN, 24, 400, 1 }
 };
 
-static sim_t         sim;
-static sim_result_t  results[SIM_POOLS][SIM_POLICIES];
+static sim_t         sim_world;
+static sim_result_t  sim_results[SIM_POOLS][SIM_POLICIES];
 static unsigned      failed;
 static unsigned      passed;
 
@@ -106,7 +106,7 @@ main(int argc, char **argv)
         nodes[pool] = sim_pools[pool].nodes;
     }
 
-    if (plot && sim_plot(plot, results, nodes, SIM_PLOTTED) != 0) {
+    if (plot && sim_plot(plot, sim_results, nodes, SIM_PLOTTED) != 0) {
         fprintf(stderr, "%s: %s: %s\n", argv[0], plot, strerror(errno));
         return 1;
     }
@@ -142,30 +142,30 @@ sim_pool(uint32_t pool, uint32_t picks, uint64_t seed, int fast)
 
         policy = (i == SIM_GATEWAY) ? &sim_gateway_policy : &sim_policies[i];
 
-        sim_world_init(&sim, p->mix, p->nodes, p->rate, seed);
-        sim.npicks = picks;
+        sim_world_init(&sim_world, p->mix, p->nodes, p->rate, seed);
+        sim_world.npicks = picks;
 
-        if (sim_run(&sim, policy, &results[pool][i]) != 0) {
+        if (sim_run(&sim_world, policy, &sim_results[pool][i]) != 0) {
             return -1;
         }
 
-        sim_row(policy, &results[pool][i]);
+        sim_row(policy, &sim_results[pool][i]);
 
         if (i == SIM_ORACLE) {
-            memcpy(oracle, sim.faults, sizeof(oracle));
+            memcpy(oracle, sim_world.faults, sizeof(oracle));
         }
     }
 
     printf("\n");
 
     if (p->mix == SIM_FAULTY) {
-        sim_faults(&sim);
+        sim_faults(&sim_world);
 
     } else {
-        sim_comers(&sim, oracle);
+        sim_comers(&sim_world, oracle);
     }
 
-    sim_goals(results[pool], p->judged);
+    sim_goals(sim_results[pool], p->judged);
     printf("\n");
 
     return 0;

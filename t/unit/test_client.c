@@ -17,7 +17,7 @@
     "3fe64039816c44e8872e4ef981725b968422e3d49e95a1eb800707591df30fe3"        \
     "74039dbe881dd2744e2e0c469cc2241e1e45f14af6975dd89079d22938377849"
 
-#define TEST_PUBLIC  TEST_KEY + 64
+#define TEST_PUBLIC  (&TEST_KEY[64])
 
 #define TEST_TOKEN                                                            \
     "f233ca857b4ada2ca4996e0da8c1761cfbc855edf282fc5a753d4631785946d6"        \
