@@ -18,6 +18,8 @@
 
 #define NGX_MESH_RELAY_ALLOC_TRIES   16
 
+#define NGX_MESH_RELAY_UPDATE_LEASE  10000    /* ms */
+
 
 static ngx_int_t ngx_mesh_relay_shm_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
@@ -350,6 +352,51 @@ ngx_mesh_relay_chains_set(ngx_mesh_relay_main_conf_t *mcf, ngx_str_t *text)
     ngx_mesh_relay_zone_warn(zone);
 
     return p ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_uint_t
+ngx_mesh_relay_update_begin(ngx_mesh_relay_main_conf_t *mcf)
+{
+    ngx_uint_t              number;
+    ngx_mesh_relay_sh_t    *sh;
+    ngx_mesh_relay_zone_t  *zone;
+
+    zone = ngx_mesh_relay_zone(mcf);
+    sh = zone->sh;
+    number = 0;
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    if (sh->update == 0
+        || !ngx_mesh_relay_later(sh->update_until, ngx_current_msec))
+    {
+        number = ++sh->updates;
+
+        sh->update = number;
+        sh->update_until = ngx_current_msec + NGX_MESH_RELAY_UPDATE_LEASE;
+    }
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    return number;
+}
+
+
+void
+ngx_mesh_relay_update_end(ngx_mesh_relay_main_conf_t *mcf, ngx_uint_t number)
+{
+    ngx_mesh_relay_zone_t  *zone;
+
+    zone = ngx_mesh_relay_zone(mcf);
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    if (zone->sh->update == number) {
+        zone->sh->update = 0;
+    }
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
 }
 
 

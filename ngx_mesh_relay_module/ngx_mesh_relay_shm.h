@@ -151,5 +151,14 @@ ngx_int_t ngx_mesh_relay_chains_get(ngx_mesh_relay_main_conf_t *mcf,
 ngx_int_t ngx_mesh_relay_chains_set(ngx_mesh_relay_main_conf_t *mcf,
     ngx_str_t *text);
 
+/*
+ * Of all workers one at a time replaces the set and the file, so that both
+ * are of the same update in the end.  begin: its number, for _end(), or 0
+ * while another is under way; one whose worker died is over after 10 s.
+ */
+ngx_uint_t ngx_mesh_relay_update_begin(ngx_mesh_relay_main_conf_t *mcf);
+void ngx_mesh_relay_update_end(ngx_mesh_relay_main_conf_t *mcf,
+    ngx_uint_t number);
+
 
 #endif /* _NGX_MESH_RELAY_SHM_H_INCLUDED_ */

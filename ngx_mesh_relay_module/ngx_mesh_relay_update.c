@@ -11,6 +11,9 @@
 #include "ngx_mesh_relay_update.h"
 
 
+#define NGX_MESH_RELAY_UPDATE_AGAIN   20        /* ms, while another runs */
+#define NGX_MESH_RELAY_UPDATE_WAIT    20000
+
 #define NGX_MESH_RELAY_UPDATE_SUFFIX  ".new"
 
 /* of the name of the temporary file: process, connection, suffix */
@@ -19,9 +22,12 @@
      + NGX_ATOMIC_T_LEN)
 
 
-/* what the thread works on; of the request's pool, which it holds */
+/* an update, and what the thread works on; of the request's pool */
 
 typedef struct {
+    ngx_event_t           timer;      /* set while another one runs */
+    ngx_msec_t            begun;
+    ngx_uint_t            number;     /* 0: it waits, or is over */
     ngx_http_request_t   *request;
     u_char               *file;
     u_char                tail[NGX_MESH_RELAY_UPDATE_TAIL];
@@ -32,8 +38,15 @@ typedef struct {
 } ngx_mesh_relay_update_t;
 
 
+static void ngx_mesh_relay_update_try(ngx_http_request_t *r,
+    ngx_thread_task_t *task);
+static void ngx_mesh_relay_update_again(ngx_event_t *ev);
+static void ngx_mesh_relay_update_cleanup(void *data);
+static void ngx_mesh_relay_update_over(ngx_mesh_relay_update_t *up);
+static void ngx_mesh_relay_update_run(ngx_http_request_t *r,
+    ngx_thread_task_t *task);
 static ngx_int_t ngx_mesh_relay_update_start(ngx_http_request_t *r,
-    ngx_str_t *text, ngx_str_t *before);
+    ngx_thread_task_t *task);
 static void ngx_mesh_relay_update_write(void *data, ngx_log_t *log);
 static void ngx_mesh_relay_update_replace(ngx_mesh_relay_update_t *up,
     char *file, char *temp);
@@ -45,59 +58,172 @@ static ngx_int_t ngx_mesh_relay_update_answer(ngx_http_request_t *r);
 void
 ngx_mesh_relay_update_chains(ngx_http_request_t *r)
 {
-    ngx_int_t                    rc;
-    ngx_str_t                    text, before, err;
-    ngx_mesh_relay_main_conf_t  *mcf;
+    ngx_event_t              *ev;
+    ngx_thread_task_t        *task;
+    ngx_pool_cleanup_t       *cln;
+    ngx_mesh_relay_update_t  *up;
 
-    mcf = ngx_http_get_module_main_conf(r, ngx_mesh_relay_module);
-
-    if (ngx_mesh_relay_body(r, &text) != NGX_OK
-        || ngx_mesh_relay_chains_text(mcf, r->pool, &before) != NGX_OK)
-    {
+    task = ngx_thread_task_alloc(r->pool, sizeof(ngx_mesh_relay_update_t));
+    if (task == NULL) {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
     }
 
-    rc = ngx_mesh_relay_chains_replace(mcf, r->pool, &text, &err);
+    up = task->ctx;
+
+    ngx_memzero(up, sizeof(ngx_mesh_relay_update_t));
+
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+
+    if (cln == NULL || ngx_mesh_relay_body(r, &up->text) != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    cln->handler = ngx_mesh_relay_update_cleanup;
+    cln->data = up;
+
+    ev = &up->timer;
+
+    ev->handler = ngx_mesh_relay_update_again;
+    ev->data = task;
+    ev->log = r->connection->log;
+
+    up->request = r;
+    up->begun = ngx_current_msec;
+
+    ngx_mesh_relay_update_try(r, task);
+}
+
+
+static void
+ngx_mesh_relay_update_try(ngx_http_request_t *r, ngx_thread_task_t *task)
+{
+    ngx_int_t                    rc;
+    ngx_mesh_relay_update_t     *up;
+    ngx_mesh_relay_main_conf_t  *mcf;
+
+    static ngx_str_t  busy = ngx_string("another update takes too long");
+
+    up = task->ctx;
+    mcf = ngx_http_get_module_main_conf(r, ngx_mesh_relay_module);
+
+    up->number = ngx_mesh_relay_update_begin(mcf);
+
+    if (up->number) {
+        ngx_mesh_relay_update_run(r, task);
+        return;
+    }
+
+    if (ngx_current_msec - up->begun < NGX_MESH_RELAY_UPDATE_WAIT) {
+        ngx_add_timer(&up->timer, NGX_MESH_RELAY_UPDATE_AGAIN);
+        return;
+    }
+
+    rc = ngx_mesh_relay_send_http_error(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                        &busy);
+    ngx_http_finalize_request(r, rc);
+}
+
+
+static void
+ngx_mesh_relay_update_again(ngx_event_t *ev)
+{
+    ngx_thread_task_t *task = ev->data;
+
+    ngx_connection_t         *c;
+    ngx_http_request_t       *r;
+    ngx_mesh_relay_update_t  *up;
+
+    up = task->ctx;
+    r = up->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    ngx_mesh_relay_update_try(r, task);
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+/* a request that ends while its thread runs is held by that */
+
+static void
+ngx_mesh_relay_update_cleanup(void *data)
+{
+    ngx_mesh_relay_update_t *up = data;
+
+    if (up->timer.timer_set) {
+        ngx_del_timer(&up->timer);
+    }
+
+    ngx_mesh_relay_update_over(up);
+}
+
+
+static void
+ngx_mesh_relay_update_over(ngx_mesh_relay_update_t *up)
+{
+    ngx_mesh_relay_main_conf_t  *mcf;
+
+    if (up->number == 0) {
+        return;
+    }
+
+    mcf = ngx_http_get_module_main_conf(up->request, ngx_mesh_relay_module);
+
+    ngx_mesh_relay_update_end(mcf, up->number);
+
+    up->number = 0;
+}
+
+
+static void
+ngx_mesh_relay_update_run(ngx_http_request_t *r, ngx_thread_task_t *task)
+{
+    ngx_int_t                    rc;
+    ngx_str_t                    err;
+    ngx_mesh_relay_update_t     *up;
+    ngx_mesh_relay_main_conf_t  *mcf;
+
+    up = task->ctx;
+    mcf = ngx_http_get_module_main_conf(r, ngx_mesh_relay_module);
+
+    if (ngx_mesh_relay_chains_text(mcf, r->pool, &up->before) != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    rc = ngx_mesh_relay_chains_replace(mcf, r->pool, &up->text, &err);
 
     if (rc == NGX_DECLINED) {
+        ngx_mesh_relay_update_over(up);
+
         rc = ngx_mesh_relay_send_http_error(r, NGX_HTTP_BAD_REQUEST, &err);
         ngx_http_finalize_request(r, rc);
         return;
     }
 
-    if (rc != NGX_OK
-        || ngx_mesh_relay_update_start(r, &text, &before) != NGX_OK)
-    {
-        (void) ngx_mesh_relay_chains_replace(mcf, r->pool, &before, &err);
+    if (rc != NGX_OK || ngx_mesh_relay_update_start(r, task) != NGX_OK) {
+        (void) ngx_mesh_relay_chains_replace(mcf, r->pool, &up->before, &err);
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
     }
 }
 
 
 static ngx_int_t
-ngx_mesh_relay_update_start(ngx_http_request_t *r, ngx_str_t *text,
-    ngx_str_t *before)
+ngx_mesh_relay_update_start(ngx_http_request_t *r, ngx_thread_task_t *task)
 {
-    ngx_thread_task_t           *task;
     ngx_mesh_relay_update_t     *up;
     ngx_mesh_relay_main_conf_t  *mcf;
 
+    up = task->ctx;
     mcf = ngx_http_get_module_main_conf(r, ngx_mesh_relay_module);
 
-    task = ngx_thread_task_alloc(r->pool, sizeof(ngx_mesh_relay_update_t));
-    if (task == NULL) {
-        return NGX_ERROR;
-    }
-
-    up = task->ctx;
-
-    up->request = r;
-    up->text = *text;
-    up->before = *before;
     up->file = mcf->chains_file.data;
 
-    /* two updates at once must not write to one file */
+    /* one that counts as lost must not write to the file of the next */
 
     (void) ngx_sprintf(up->tail, ".%P.%uA" NGX_MESH_RELAY_UPDATE_SUFFIX "%Z",
                        ngx_pid, r->connection->number);
@@ -238,6 +364,8 @@ ngx_mesh_relay_update_written(ngx_event_t *ev)
 
     rc = up->failed ? ngx_mesh_relay_update_failed(up)
                     : ngx_mesh_relay_update_answer(r);
+
+    ngx_mesh_relay_update_over(up);
 
     ngx_http_finalize_request(r, rc);
     ngx_http_run_posted_requests(c);

@@ -20,7 +20,7 @@
 
 /* grows with any change of the structs below */
 
-#define NGX_MESH_RELAY_ZONE_LAYOUT      3
+#define NGX_MESH_RELAY_ZONE_LAYOUT      4
 
 #define NGX_MESH_RELAY_DISPATCH_MAX     65536
 
@@ -110,6 +110,11 @@ typedef struct {
     u_char                  *chains;
     size_t                   chains_len;
     ngx_atomic_t             chains_generation;
+
+    /* the update of chains under way, 0: none, and when it counts as lost */
+    ngx_uint_t               update;
+    ngx_uint_t               updates;
+    ngx_msec_t               update_until;
 
     ngx_queue_t              nodes;
 
