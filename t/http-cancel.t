@@ -129,6 +129,6 @@ canceled by us
 --- timeout: 0.3
 --- abort
 --- ignore_response
---- wait: 0.3
+--- wait: 2
 --- error_log
 mesh test: client is gone, 1 canceled

@@ -157,7 +157,7 @@ timeout resolve status:0 sent:0 reused:0 retried:0 within:1 reason:deadline has 
     }
 --- response_body eval
 "canceled by us\n" x 3
---- wait: 0.5
+--- wait: 2
 --- no_error_log eval
 "connect to 127.0.0.1:$ENV{TEST_NGINX_PEER}\n"
 
