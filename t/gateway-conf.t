@@ -181,7 +181,7 @@ $conf->refused("$_ of a chain", [chain("$_;")], (split)[0], 'eth')
 $conf->accepted("node $_", [chain("node $_;")])
     for 'http://127.0.0.1:1', 'https://127.0.0.1/v3/KEY operator=acme',
         'http://[::1]:1', 'http://unix:/tmp/x.sock weight=5 down',
-        'http://127.0.0.1 name=own weight=65535';
+        'http://127.0.0.1:1 backup', 'http://127.0.0.1 name=own weight=65535';
 $conf->refused("node $_", [chain("node $_;")], 'node', (split)[-1], 'eth')
     for '127.0.0.1:1', 'ws://127.0.0.1', 'http://',
         'http://127.0.0.1:1 weight=0', 'http://127.0.0.1:1 weight=65536',
@@ -190,6 +190,7 @@ $conf->refused("node $_", [chain("node $_;")], 'node', (split)[-1], 'eth')
         'http://127.0.0.1:1 name=a/b', 'http://127.0.0.1:1 operator=',
         'http://127.0.0.1:1 operator=a/b', 'http://127.0.0.1:1 down=1',
         'http://127.0.0.1:1 down down', 'http://127.0.0.1:1 up',
+        'http://127.0.0.1:1 backup backup', 'http://127.0.0.1:1 backup=1',
         'http://127.0.0.1:1/' . 'a' x 500;
 $conf->refused('a node twice',
                [chain('node http://127.0.0.1:1; node http://127.0.0.1:1;')],
