@@ -24,7 +24,7 @@ RELAYGEN = os.path.join(RIG, "bin/relaygen")
 CHAIN = "0021"
 TOKEN = "gateway-token"
 CHECK = 5           # s, between two checks of a node
-BLOCK = 4           # s; a session is four
+BLOCK = 5           # s; a session is four
 APP = "app1"
 
 HTTP = """
