@@ -68,6 +68,7 @@ typedef struct {
 } gateway_call_reader_t;
 
 
+static void gateway_call_none(gateway_call_t *call);
 static void gateway_call_rest(gateway_call_t *call, gateway_dialect_e dialect,
     const pocket_str_t *method, const pocket_str_t *path);
 static int gateway_call_event(void *data, const pocket_json_event_t *ev);
@@ -182,10 +183,7 @@ gateway_call_read(gateway_call_t *call, gateway_dialect_e dialect,
     pocket_json_error_t    err;
     gateway_call_reader_t  reader;
 
-    memset(call, 0, sizeof(gateway_call_t));
-
-    call->block = GATEWAY_CALL_NO_BLOCK;
-    call->newest = GATEWAY_CALL_NO_BLOCK;
+    gateway_call_none(call);
 
     memset(&reader, 0, sizeof(gateway_call_reader_t));
 
@@ -199,9 +197,9 @@ gateway_call_read(gateway_call_t *call, gateway_dialect_e dialect,
         || pocket_json_read(body, gateway_call_event, &reader, &err) != 1
         || call->n == 0)
     {
-        call->rpc = 0;
-        call->batch = 0;
+        /* what was read before it was found to be none */
 
+        gateway_call_none(call);
         gateway_call_rest(call, dialect, method, path);
         return;
     }
@@ -213,6 +211,16 @@ gateway_call_read(gateway_call_t *call, gateway_dialect_e dialect,
     call->want = scan.want;
 
     gateway_call_ids(call, dialect, body);
+}
+
+
+static void
+gateway_call_none(gateway_call_t *call)
+{
+    memset(call, 0, sizeof(gateway_call_t));
+
+    call->block = GATEWAY_CALL_NO_BLOCK;
+    call->newest = GATEWAY_CALL_NO_BLOCK;
 }
 
 

@@ -170,7 +170,12 @@ static const test_block_t  test_block_table[] = {
       NONE },
     { SOLANA, "{\"method\":\"getBlock\",\"params\":[100,{\"x\":1}]}", 100,
       NONE },
-    { SOLANA, "{\"method\":\"getBlock\",\"params\":[1.5]}", NONE, NONE }
+    { SOLANA, "{\"method\":\"getBlock\",\"params\":[1.5]}", NONE, NONE },
+
+    /* no JSON, which is found out at its end */
+
+    { EVM, "{\"method\":\"eth_call\",\"params\":[{},\"0x64\"]}x", NONE,
+      NONE }
 };
 
 
@@ -178,6 +183,8 @@ static const test_slice_t  test_slice_table[] = {
     { "{\"id\":7,\"method\":\"m\"}", "7", "" },
     { "{\"id\":\"a\",\"method\":\"m\"}", "\"a\"", "" },
     { "{\"method\":\"m\"}", "", "" },
+    { "{\"id\":1,\"method\":\"eth_getFilterLogs\",\"params\":[\"0x7a\"]}x",
+      "", "" },
     { "{\"id\":{},\"method\":\"m\"}", "", "" },
     { "{\"id\":1,\"method\":\"eth_getFilterChanges\",\"params\":"
       "[\"0x7a\"]}", "1", "0x7a" },
