@@ -225,6 +225,13 @@ class Gateway(Nginx):
     def url(self, path):
         return "http://127.0.0.1:%d%s" % (self.port, path)
 
+    def serves(self):
+        try:
+            get(self.url("/gateway/find/" + CHAIN))
+            return True
+        except OSError:
+            return False
+
     def nodes(self):
         return json.loads(get(self.url("/gateway/nodes?chain=" + CHAIN),
                               {"x-api-key": TOKEN}))
