@@ -151,6 +151,15 @@ double gateway_rank_weight(const gateway_rank_conf_t *conf,
 void gateway_rank_tally(gateway_tally_t *tally, double share, double given,
     double all, double ms);
 
+/*
+ * What is left of a weight where an allowance is spent so fast that it would
+ * not last: 1 where it would, or where too little was spent to tell.  Times
+ * in ms since it was given, and until the next; a remaining of 0: not known.
+ */
+
+double gateway_rank_paced(double used, double allowance, double elapsed,
+    double remaining);
+
 size_t gateway_rank_size(uint32_t n);
 
 void gateway_rank_begin(gateway_rank_t *rank, const gateway_rank_conf_t *conf,

@@ -25,6 +25,9 @@
 #define GATEWAY_TALLY_PRIOR    50.0
 #define GATEWAY_TALLY_RATIO    2.0
 
+/* spending of less than this part of an allowance tells no rate */
+#define GATEWAY_PACED_FROM     0.0625
+
 
 static void gateway_rank_typical(gateway_rank_t *rank, uint32_t key);
 static uint32_t gateway_rank_tied(gateway_rank_work_t *work, uint32_t last);
@@ -43,6 +46,27 @@ gateway_rank_tally(gateway_tally_t *tally, double share, double given,
 
     tally->given = tally->given * keep + given;
     tally->due = tally->due * keep + share * all;
+}
+
+
+double
+gateway_rank_paced(double used, double allowance, double elapsed,
+    double remaining)
+{
+    double  left, spend;
+
+    if (elapsed <= 0
+        || remaining <= 0
+        || used >= allowance
+        || used < allowance * GATEWAY_PACED_FROM)
+    {
+        return 1;
+    }
+
+    left = allowance - used;
+    spend = used / elapsed * remaining;
+
+    return (spend > left) ? left / spend : 1;
 }
 
 

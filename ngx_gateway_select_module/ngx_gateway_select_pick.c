@@ -23,6 +23,10 @@
 
 #define NGX_GATEWAY_SELECT_LACKS    600000
 
+/* draws that are known beforehand */
+
+#define NGX_GATEWAY_SELECT_AHEAD    8
+
 
 /* how far an option is from what is wanted: sums, the least is the best */
 
@@ -52,8 +56,7 @@ static ngx_int_t ngx_gateway_select_view(ngx_gateway_select_view_t *view,
 static ngx_inline ngx_uint_t ngx_gateway_select_view_changed(
     ngx_gateway_select_view_t *view);
 static ngx_inline ngx_int_t ngx_gateway_select_draw(
-    ngx_gateway_select_view_t *view, ngx_uint_t which,
-    ngx_gateway_select_option_t *option);
+    ngx_gateway_select_view_t *view, ngx_gateway_select_option_t *option);
 static ngx_inline void ngx_gateway_select_better(
     ngx_gateway_select_chain_sh_t *chain, ngx_gateway_select_option_t *best,
     ngx_gateway_select_option_t *other);
@@ -113,11 +116,12 @@ static uint32_t  ngx_gateway_select_row = NGX_GATEWAY_SELECT_NO_ROW;
 static uint64_t  ngx_gateway_select_seed;
 
 /*
- * The numbers that the next pick draws by are there before it: the entries
+ * The numbers that the next picks draw by are there before them: the entries
  * they lead to are loaded while the worker does other things.
  */
 
-static uint64_t  ngx_gateway_select_next[2];
+static uint64_t  ngx_gateway_select_next[NGX_GATEWAY_SELECT_AHEAD];
+static uint32_t  ngx_gateway_select_drawn;
 
 
 ngx_gateway_select_reason_e
@@ -216,16 +220,19 @@ ngx_gateway_select_view_changed(ngx_gateway_select_view_t *view)
  */
 
 static ngx_inline ngx_int_t
-ngx_gateway_select_draw(ngx_gateway_select_view_t *view, ngx_uint_t which,
+ngx_gateway_select_draw(ngx_gateway_select_view_t *view,
     ngx_gateway_select_option_t *option)
 {
+    uint32_t                     i;
     uint64_t                     random, next;
     ngx_gateway_select_entry_t  *e;
 
-    random = ngx_gateway_select_next[which];
+    i = ngx_gateway_select_drawn++ % NGX_GATEWAY_SELECT_AHEAD;
+
+    random = ngx_gateway_select_next[i];
     next = ngx_gateway_select_random();
 
-    ngx_gateway_select_next[which] = next;
+    ngx_gateway_select_next[i] = next;
     ngx_gateway_select_prefetch(
                                &view->entries[((next >> 32) * view->n) >> 32]);
 
@@ -264,8 +271,8 @@ ngx_gateway_select_pick_any(ngx_gateway_select_view_t *view,
 {
     ngx_gateway_select_option_t  other;
 
-    if (ngx_gateway_select_draw(view, 0, option) != NGX_OK
-        || ngx_gateway_select_draw(view, 1, &other) != NGX_OK
+    if (ngx_gateway_select_draw(view, option) != NGX_OK
+        || ngx_gateway_select_draw(view, &other) != NGX_OK
         || (option->session != NGX_GATEWAY_SELECT_NO_SESSION
             && ngx_gateway_select_spent(view->chain, option))
         || (other.session != NGX_GATEWAY_SELECT_NO_SESSION
@@ -293,7 +300,7 @@ ngx_gateway_select_pick_wanted(ngx_gateway_select_view_t *view,
 
     for (i = 0; i < NGX_GATEWAY_SELECT_DRAWS; i++) {
 
-        if (ngx_gateway_select_draw(view, i % 2, &other) != NGX_OK
+        if (ngx_gateway_select_draw(view, &other) != NGX_OK
             || ngx_gateway_select_far(view, &other)
                != NGX_GATEWAY_SELECT_WANTED)
         {
@@ -808,8 +815,9 @@ ngx_gateway_select_pick_init(ngx_gateway_select_main_conf_t *gmcf)
                                   ^ (uint64_t) ngx_random() ^ ngx_pid;
     }
 
-    ngx_gateway_select_next[0] = ngx_gateway_select_random();
-    ngx_gateway_select_next[1] = ngx_gateway_select_random();
+    for (i = 0; i < NGX_GATEWAY_SELECT_AHEAD; i++) {
+        ngx_gateway_select_next[i] = ngx_gateway_select_random();
+    }
 
     ngx_shmtx_lock(&zone->shpool->mutex);
 

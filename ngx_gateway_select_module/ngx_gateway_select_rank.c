@@ -32,11 +32,6 @@ _Static_assert(NGX_GATEWAY_SELECT_SESSIONS
 
 #define NGX_GATEWAY_SELECT_RANK_SPARE       64
 
-/* spending of less than this part of the allowance tells no rate */
-
-#define NGX_GATEWAY_SELECT_RANK_SPENDING    16
-
-
 typedef ngx_int_t (*ngx_gateway_select_rank_pt)(
     ngx_gateway_select_ranker_t *ranker);
 
@@ -413,27 +408,15 @@ static double
 ngx_gateway_select_rank_pace(ngx_gateway_select_session_t *session,
     uint32_t place)
 {
-    double          left, spend;
-    uint64_t        used;
     ngx_msec_int_t  elapsed, remaining;
 
-    used = session->used[place];
     elapsed = (ngx_msec_int_t) (ngx_current_msec - session->begun);
-    remaining = (ngx_msec_int_t) (session->ends - ngx_current_msec);
+    remaining = session->ends
+                ? (ngx_msec_int_t) (session->ends - ngx_current_msec) : 0;
 
-    if (session->ends == 0
-        || elapsed <= 0
-        || remaining <= 0
-        || used >= session->allowance
-        || used < session->allowance / NGX_GATEWAY_SELECT_RANK_SPENDING)
-    {
-        return 1;
-    }
-
-    left = (double) (session->allowance - used);
-    spend = (double) used / (double) elapsed * (double) remaining;
-
-    return (spend > left) ? left / spend : 1;
+    return gateway_rank_paced((double) session->used[place],
+                              (double) session->allowance, (double) elapsed,
+                              (double) remaining);
 }
 
 

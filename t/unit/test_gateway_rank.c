@@ -47,6 +47,8 @@ static void test_welcome(void);
 static void test_typical(void);
 static void test_given(void);
 static void test_given_of(double more, uint32_t operators);
+static void test_paced(void);
+static double test_paced_lasts(double demand, double *used);
 static void test_first_tries(void);
 static void test_first_tries_of(double latency);
 static void test_slices(void);
@@ -89,6 +91,7 @@ main(void)
     test_welcome();
     test_typical();
     test_given();
+    test_paced();
     test_first_tries();
     test_slices();
     test_not_numbers();
@@ -742,6 +745,55 @@ test_given_of(double more, uint32_t operators)
 
     check(all / (100 * 80) < 0.41);
     check(all / (100 * 80) > 0.38);
+}
+
+
+/* an allowance lasts, and most of it is spent where there is the demand */
+
+static void
+test_paced(void)
+{
+    double  spent;
+
+    /* not told by little, not where the end is unknown, not by a clock back */
+
+    check(gateway_rank_paced(62, 1000, 10, 90) == 1);
+    check(gateway_rank_paced(63, 1000, 10, 900) < 1);
+    check(gateway_rank_paced(500, 1000, 100, 0) == 1);
+    check(gateway_rank_paced(500, 1000, -5, 100) == 1);
+
+    /* half of it in a third of the time: what is left is half the spending */
+
+    check(fabs(gateway_rank_paced(500, 1000, 1000, 2000) - 0.5) < 1e-9);
+    check(gateway_rank_paced(500, 1000, 1000, 1000) == 1);
+    check(gateway_rank_paced(1000, 1000, 1000, 1000) == 1);
+
+    check(test_paced_lasts(0.9, &spent) == 1);
+    check(fabs(spent - 0.9) < 1e-3);
+    check(test_paced_lasts(1.5, &spent) > 0.99);
+    check(spent > 0.99);
+    check(test_paced_lasts(10, &spent) > 0.99);
+}
+
+
+/*
+ * What part of a session an allowance lasts for, when as many times more is
+ * asked for as would last.
+ */
+
+static double
+test_paced_lasts(double demand, double *used)
+{
+    double  at;
+
+    *used = 0;
+
+    for (at = 0; at < 1 && *used < 1; at += 0.0001) {
+        *used += 0.0001 * demand
+                 * gateway_rank_paced(*used, 1, at, 1 - at);
+    }
+
+    return (*used < 1) ? 1 : at;
 }
 
 
