@@ -105,14 +105,17 @@ ngx_mesh_test_find_handler(ngx_http_request_t *r)
 }
 
 
-/* ?chain=NAME: who leads, and each node's record and tries in flight */
+/*
+ * ?chain=NAME[&age=MS]: who leads, and each node's record and tries in
+ * flight; with an age they were all seen so long before.
+ */
 
 static ngx_int_t
 ngx_mesh_test_find_zone_handler(ngx_http_request_t *r)
 {
     size_t                          size;
     u_char                         *start, *p, *last;
-    ngx_str_t                       name;
+    ngx_str_t                       name, age;
     ngx_uint_t                      i, n;
     ngx_gateway_select_zone_t      *zone;
     ngx_gateway_select_chain_sh_t  *chain;
@@ -141,7 +144,17 @@ ngx_mesh_test_find_zone_handler(ngx_http_request_t *r)
                      zone->sh->nused, zone->sh->nchains, n,
                      chain ? chain->halves[chain->current & 1].nentries : 0);
 
+    if (ngx_http_arg(r, (u_char *) "age", 3, &age) != NGX_OK) {
+        age.len = 0;
+    }
+
     for (i = 0; i < n; i++) {
+
+        if (age.len) {
+            ngx_gateway_select_node(chain, i)->seen_at
+                -= (uint64_t) ngx_atoi(age.data, age.len);
+        }
+
         p = ngx_mesh_test_find_node(p, last, chain, i);
     }
 
@@ -167,12 +180,13 @@ ngx_mesh_test_find_node(u_char *p, u_char *last,
 
     return ngx_slprintf(p, last, "%V inflight=%uD picked=%uL tries=%uL "
                         "successes=%uL excluded=%xD chosen=%uD "
-                        "latency=%.0f share=%.4f\n",
+                        "latency=%.0f share=%.4f slot=%uD operator=%uD\n",
                         &node->sn.str, inflight, node->picked,
                         node->record.total_tries,
                         node->record.total_successes,
                         node->factors.excluded, node->chosen,
-                        node->factors.latency, node->share);
+                        node->factors.latency, node->share, node->slot,
+                        node->operator);
 }
 
 
