@@ -581,11 +581,15 @@ gateway_record_factors(const gateway_record_t *record,
     factors->latency = (record->latency_sum * decay + prior * latency)
                        / (samples + prior);
     factors->known = samples / (samples + prior);
-    factors->untried = (record->total_tries < conf->first_tries)
-                       ? 1 - record->total_tries / conf->first_tries : 0;
 
     factors->ramp = gateway_record_ramp(record, conf, now);
     factors->pace = gateway_record_pace(record, now);
+
+    /* quota answers are no tries: who gives nothing else is left alone */
+
+    factors->untried = (record->total_tries < conf->first_tries)
+                       ? 1 - record->total_tries / conf->first_tries : 0;
+    factors->untried *= factors->pace;
 
     gateway_record_excluded(record, now, factors);
 }

@@ -303,6 +303,11 @@ test_prior(void)
     check(test_factors()->known == 0);
     check(test_factors()->untried == 1);
 
+    test_add(GATEWAY_TRY_QUOTA, 10, 1);
+    test_fold(0);
+    check(test_factors()->untried == 0.5);
+    record.pace = 1;
+
     peers.latency = 70;
     check(test_factors()->latency == 70);
 
