@@ -105,6 +105,8 @@ struct ngx_gateway_select_main_conf_s {
 
     ngx_array_t                    chains;     /* ..._chain_t * */
     ngx_gateway_select_chain_t    *defaults;   /* gateway_weights, ... */
+    ngx_gateway_select_chain_t    *families[NGX_GATEWAY_SELECT_FAMILIES];
+                                               /* the same, of each */
     ngx_array_t                    operators;  /* gateway_operator_rule_t */
     ngx_array_t                    checks;     /* gateway_check {} by name */
     ngx_array_t                    dispatchers;    /* mesh_http_url_t * */
@@ -150,7 +152,10 @@ typedef struct {
 ngx_gateway_select_main_conf_t *ngx_gateway_select_main_conf(
     ngx_cycle_t *cycle);
 
-/* Settings of a chain by name: the configured ones, else the defaults. */
+/*
+ * Settings of a chain by name: the configured ones, else the defaults, of the
+ * family that it is known to be of.
+ */
 ngx_gateway_select_chain_t *ngx_gateway_select_chain(
     ngx_gateway_select_main_conf_t *gmcf, ngx_str_t *name);
 

@@ -44,8 +44,8 @@ typedef void (*ngx_gateway_select_reply_pt)(ngx_gateway_select_probe_t *probe,
 
 
 typedef enum {
-    NGX_GATEWAY_SELECT_AUTO = 0,           /* direct to a node with a URL */
-    NGX_GATEWAY_SELECT_DIRECT,
+    NGX_GATEWAY_SELECT_AUTO = 0,           /* relayed to servicers */
+    NGX_GATEWAY_SELECT_DIRECT,             /* to a servicer's own URL, too */
     NGX_GATEWAY_SELECT_RELAYED             /* signed, through a session */
 } ngx_gateway_select_mode_e;
 
@@ -76,6 +76,8 @@ struct ngx_gateway_select_reply_s {
     ngx_msec_t                        retry_after;   /* 0: not told */
     const char                       *reason;    /* no answer: why */
     ngx_str_t                         signature; /* servicer's, hex, or "" */
+    ngx_str_t                         proof;     /* hash of what it signed */
+                                                 /*   it for, hex, or "" */
 };
 
 
@@ -114,10 +116,11 @@ struct ngx_gateway_select_probe_s {
 
 
 /*
- * Relayed requests: set by the relay client, NULL without one.  send picks a
- * session of the node and begins probe->pick; it gives a handle for cancel,
- * or NULL when the node is in no session or there is no memory.  The answer
- * is then told by _probe_reply(), once, and never before send has returned.
+ * Relayed requests; NULL without applications.  send picks a session of the
+ * node and begins probe->pick; it gives a handle for cancel, or NULL when no
+ * session of the node takes relays or there is no memory.  The answer is then
+ * told by _probe_reply(), once, and never before send has returned; or by
+ * _probe_void(), where it is of no concern to the node.
  */
 
 typedef struct {
@@ -126,10 +129,11 @@ typedef struct {
     void                            (*cancel)(void *handle);
 } ngx_gateway_select_relay_t;
 
-void ngx_gateway_select_check_relay(ngx_gateway_select_main_conf_t *gmcf,
-    ngx_gateway_select_relay_t *relay);
 void ngx_gateway_select_probe_reply(ngx_gateway_select_probe_t *probe,
     ngx_gateway_select_reply_t *reply);
+void ngx_gateway_select_probe_void(ngx_gateway_select_probe_t *probe);
+
+extern ngx_gateway_select_relay_t  ngx_gateway_select_relayed;
 
 
 /*
@@ -226,6 +230,8 @@ typedef struct {
                                           NGX_GATEWAY_SELECT_IDENTIFIER_LEN];
     u_char                            signature_len;
     u_char                            signature[2 * POCKET_SIG_LEN];
+    u_char                            proof_len;
+    u_char                            proof[2 * POCKET_HASH_LEN];
     u_short                           text_len;
     u_char                            text[NGX_GATEWAY_SELECT_EVIDENCE_LEN];
 } ngx_gateway_select_evidence_t;

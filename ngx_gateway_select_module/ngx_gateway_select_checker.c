@@ -25,6 +25,8 @@
 #define NGX_GATEWAY_SELECT_OPERATORS_STEP  256
 
 
+static void ngx_gateway_select_checker_first(
+    ngx_gateway_select_chain_t *chain);
 static void ngx_gateway_select_checker_handler(ngx_event_t *ev);
 static ngx_int_t ngx_gateway_select_checker_start(
     ngx_gateway_select_checker_t *checker);
@@ -58,10 +60,9 @@ ngx_int_t
 ngx_gateway_select_checker_init(ngx_cycle_t *cycle,
     ngx_gateway_select_main_conf_t *gmcf)
 {
-    ngx_uint_t                      i, n;
+    ngx_uint_t                      i;
     ngx_event_t                    *ev;
     ngx_gateway_select_chain_t    **chain;
-    ngx_gateway_select_check_t    **checks;
     ngx_gateway_select_checker_t   *checker;
 
     checker = ngx_pcalloc(cycle->pool, sizeof(ngx_gateway_select_checker_t));
@@ -72,22 +73,18 @@ ngx_gateway_select_checker_init(ngx_cycle_t *cycle,
     checker->gmcf = gmcf;
     gmcf->checker = checker;
 
-    /* whoever answers the first check is not out of order any more */
+    if (gmcf->apps.n) {
+        checker->relay = &ngx_gateway_select_relayed;
+    }
 
     chain = gmcf->chains.elts;
 
     for (i = 0; i < gmcf->chains.nelts; i++) {
-        checks = ngx_gateway_select_check_builtin(chain[i]->family, &n);
+        ngx_gateway_select_checker_first(chain[i]);
+    }
 
-        if (n == 0) {
-            checks = chain[i]->checks.elts;
-            n = chain[i]->checks.nelts;
-        }
-
-        if (n) {
-            chain[i]->record.response_check =
-                                   ngx_gateway_select_check_number(checks[0]);
-        }
+    for (i = 0; i < NGX_GATEWAY_SELECT_FAMILIES; i++) {
+        ngx_gateway_select_checker_first(gmcf->families[i]);
     }
 
     ev = &checker->event;
@@ -100,6 +97,28 @@ ngx_gateway_select_checker_init(ngx_cycle_t *cycle,
     ngx_add_timer(ev, NGX_GATEWAY_SELECT_CHECK_SOON);
 
     return NGX_OK;
+}
+
+
+/* Whoever answers the first check is not out of order any more. */
+
+static void
+ngx_gateway_select_checker_first(ngx_gateway_select_chain_t *chain)
+{
+    ngx_uint_t                    n;
+    ngx_gateway_select_check_t  **checks;
+
+    checks = ngx_gateway_select_check_builtin(chain->family, &n);
+
+    if (n == 0) {
+        checks = chain->checks.elts;
+        n = chain->checks.nelts;
+    }
+
+    if (n) {
+        chain->record.response_check =
+                                   ngx_gateway_select_check_number(checks[0]);
+    }
 }
 
 
@@ -121,14 +140,6 @@ ngx_gateway_select_checker_exit(ngx_gateway_select_main_conf_t *gmcf)
     }
 
     gmcf->checker = NULL;
-}
-
-
-void
-ngx_gateway_select_check_relay(ngx_gateway_select_main_conf_t *gmcf,
-    ngx_gateway_select_relay_t *relay)
-{
-    gmcf->checker->relay = relay;
 }
 
 
@@ -661,19 +672,25 @@ ngx_gateway_select_probe_eligible(ngx_gateway_select_probe_t *probe)
         return 0;
     }
 
-    if (watched->server && watched->server->url
-        && probe->check->mode != NGX_GATEWAY_SELECT_RELAYED)
-    {
-        return !watched->server->down;
+    if (watched->server) {
+        return watched->server->url
+               && probe->check->mode != NGX_GATEWAY_SELECT_RELAYED
+               && !watched->server->down;
     }
 
     /* sessions that have ended are not spent on */
 
     seen = ngx_gateway_select_node(probe->shared, probe->node)->seen_at;
 
-    return checker->relay
-           && probe->check->mode != NGX_GATEWAY_SELECT_DIRECT
-           && seen + NGX_GATEWAY_SELECT_CHECK_GONE > ngx_gateway_select_now();
+    if (checker->relay == NULL
+        || seen + NGX_GATEWAY_SELECT_CHECK_GONE <= ngx_gateway_select_now())
+    {
+        return 0;
+    }
+
+    return probe->check->mode == NGX_GATEWAY_SELECT_DIRECT
+           || ngx_gateway_select_probe_awaited(probe)
+           || ngx_gateway_select_relayed_affordable(probe);
 }
 
 

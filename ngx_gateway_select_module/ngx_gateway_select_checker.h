@@ -42,6 +42,7 @@ typedef struct {
     ngx_str_t                      identifier;
     ngx_str_t                      text;
     ngx_str_t                      signature;
+    ngx_str_t                      proof;
     uint32_t                       node;
 } ngx_gateway_select_told_t;
 
@@ -114,6 +115,8 @@ struct ngx_gateway_select_watch_s {
     ngx_gateway_select_witness_t  *witness;    /* NULL: none configured */
     uint64_t                       grown_from; /* height, for the block time */
     uint64_t                       grown_at;
+    uint64_t                       grown_to;   /* as it was judged last */
+    ngx_uint_t                     grown_by;   /* votes, 0: it was proven */
     unsigned                       judge:1;    /* heights came */
 };
 
@@ -172,6 +175,16 @@ void ngx_gateway_select_probe_leave(ngx_gateway_select_probe_t *probe);
 /* The form of mesh_http.h; url, timeout and limits are left to the caller. */
 void ngx_gateway_select_probe_http(gateway_probe_request_t *request,
     mesh_http_request_t *rq, mesh_http_header_t *header);
+
+/* Bytes that an answer may have; 0: as many as of any exchange. */
+size_t ngx_gateway_select_probe_max(ngx_gateway_select_probe_t *probe);
+
+/* ms of Retry-After; 0: not told. */
+ngx_msec_t ngx_gateway_select_retry_after(mesh_http_result_t *result);
+
+/* Checks have not yet spent their part of what the node's sessions allow. */
+ngx_uint_t ngx_gateway_select_relayed_affordable(
+    ngx_gateway_select_probe_t *probe);
 
 /* ms that a node which fails the check is out, longer each time. */
 ngx_msec_t ngx_gateway_select_penalty(ngx_gateway_select_probe_t *probe);

@@ -108,6 +108,10 @@ ngx_gateway_select_init_main_conf(ngx_conf_t *cf, void *conf)
 
     ngx_gateway_select_chain_merge(gmcf->defaults, NULL);
 
+    if (ngx_gateway_select_families_init(cf, gmcf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     chains = gmcf->chains.elts;
 
     for (i = 0; i < gmcf->chains.nelts; i++) {
@@ -146,7 +150,7 @@ ngx_gateway_select_chain(ngx_gateway_select_main_conf_t *gmcf, ngx_str_t *name)
         }
     }
 
-    return gmcf->defaults;
+    return gmcf->families[ngx_gateway_select_family_of(name)];
 }
 
 

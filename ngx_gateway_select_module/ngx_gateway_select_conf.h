@@ -94,6 +94,13 @@ ngx_int_t ngx_gateway_select_chain_init(ngx_conf_t *cf,
 void ngx_gateway_select_chain_merge(ngx_gateway_select_chain_t *chain,
     ngx_gateway_select_chain_t *prev);
 
+/* The defaults of each family, once they are merged. */
+ngx_int_t ngx_gateway_select_families_init(ngx_conf_t *cf,
+    ngx_gateway_select_main_conf_t *gmcf);
+
+/* Of a chain of Pocket by its id; NONE where it is not known. */
+ngx_gateway_select_family_e ngx_gateway_select_family_of(ngx_str_t *name);
+
 /* The values of "node": the URL, then parameters. */
 char *ngx_gateway_select_conf_node(ngx_conf_t *cf,
     ngx_gateway_select_chain_t *chain, ngx_str_t *value, ngx_uint_t n);

@@ -16,8 +16,41 @@
     }
 
 
+typedef struct {
+    ngx_str_t                    id;
+    ngx_gateway_select_family_e  family;
+} ngx_gateway_select_known_t;
+
+
 static char *ngx_gateway_select_chain_key(ngx_conf_t *cf,
     ngx_command_t *dummy, void *conf);
+
+
+/*
+ * Chains of Pocket's main network whose requests go to the path "/": those
+ * of the same family that have one of their own are not here.
+ */
+
+static ngx_gateway_select_known_t  ngx_gateway_select_known[] = {
+    { ngx_string("0001"), NGX_GATEWAY_SELECT_POKT },
+    { ngx_string("0004"), NGX_GATEWAY_SELECT_EVM },    /* BNB Smart Chain */
+    { ngx_string("0005"), NGX_GATEWAY_SELECT_EVM },    /* Fuse */
+    { ngx_string("0006"), NGX_GATEWAY_SELECT_SOLANA },
+    { ngx_string("0009"), NGX_GATEWAY_SELECT_EVM },    /* Polygon */
+    { ngx_string("000A"), NGX_GATEWAY_SELECT_EVM },    /* Fuse archival */
+    { ngx_string("000B"), NGX_GATEWAY_SELECT_EVM },    /* Polygon archival */
+    { ngx_string("000C"), NGX_GATEWAY_SELECT_EVM },    /* Gnosis archival */
+    { ngx_string("0010"), NGX_GATEWAY_SELECT_EVM },    /* BNB archival */
+    { ngx_string("0021"), NGX_GATEWAY_SELECT_EVM },    /* Ethereum */
+    { ngx_string("0022"), NGX_GATEWAY_SELECT_EVM },    /* archival */
+    { ngx_string("0027"), NGX_GATEWAY_SELECT_EVM },    /* Gnosis */
+    { ngx_string("0028"), NGX_GATEWAY_SELECT_EVM },    /* Ethereum, traces */
+    { ngx_string("0040"), NGX_GATEWAY_SELECT_EVM },    /* Harmony */
+    { ngx_string("0048"), NGX_GATEWAY_SELECT_EVM },    /* Boba */
+    { ngx_string("0049"), NGX_GATEWAY_SELECT_EVM },    /* Fantom */
+    { ngx_string("C006"), NGX_GATEWAY_SELECT_SOLANA },
+    { ngx_null_string, NGX_GATEWAY_SELECT_NONE }
+};
 
 
 char *
@@ -110,7 +143,7 @@ ngx_gateway_select_chain_init(ngx_conf_t *cf,
      *     chain->keys, configured = 0;
      */
 
-    chain->family = NGX_GATEWAY_SELECT_NONE;
+    chain->family = NGX_GATEWAY_SELECT_FAMILIES;
     chain->timeout = NGX_CONF_UNSET_MSEC;
     chain->check_interval = NGX_CONF_UNSET_MSEC;
     chain->check_tls = NGX_CONF_UNSET;
@@ -160,6 +193,10 @@ ngx_gateway_select_chain_merge(ngx_gateway_select_chain_t *chain,
         rank = &gateway_rank_defaults;
     }
 
+    if (chain->family == NGX_GATEWAY_SELECT_FAMILIES) {
+        chain->family = ngx_gateway_select_family_of(&chain->name);
+    }
+
     ngx_gateway_select_merge_real(chain->hedge, prev ? prev->hedge
                                                 : NGX_GATEWAY_SELECT_HEDGE);
 
@@ -184,6 +221,48 @@ ngx_gateway_select_chain_merge(ngx_gateway_select_chain_t *chain,
     chain->rank.latency_floor = rank->latency_floor;
     chain->rank.explore = rank->explore;
     chain->rank.welcome = rank->welcome;
+}
+
+
+ngx_int_t
+ngx_gateway_select_families_init(ngx_conf_t *cf,
+    ngx_gateway_select_main_conf_t *gmcf)
+{
+    ngx_uint_t                   i;
+    ngx_gateway_select_chain_t  *chain;
+
+    for (i = 0; i < NGX_GATEWAY_SELECT_FAMILIES; i++) {
+
+        chain = ngx_palloc(cf->pool, sizeof(ngx_gateway_select_chain_t));
+        if (chain == NULL) {
+            return NGX_ERROR;
+        }
+
+        *chain = *gmcf->defaults;
+        chain->family = i;
+
+        gmcf->families[i] = chain;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_gateway_select_family_e
+ngx_gateway_select_family_of(ngx_str_t *name)
+{
+    ngx_gateway_select_known_t  *known;
+
+    for (known = ngx_gateway_select_known; known->id.len; known++) {
+
+        if (known->id.len == name->len
+            && ngx_strncasecmp(known->id.data, name->data, name->len) == 0)
+        {
+            return known->family;
+        }
+    }
+
+    return NGX_GATEWAY_SELECT_NONE;
 }
 
 

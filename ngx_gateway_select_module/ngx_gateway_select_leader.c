@@ -417,6 +417,7 @@ ngx_gateway_select_leader_pass(ngx_gateway_select_leader_t *leader)
 static ngx_int_t
 ngx_gateway_select_leader_next(ngx_gateway_select_leader_t *leader)
 {
+    ngx_str_t                       name;
     ngx_uint_t                      i, full;
     ngx_gateway_select_chain_t     *conf;
     ngx_gateway_select_chain_sh_t  *chain;
@@ -441,7 +442,10 @@ ngx_gateway_select_leader_next(ngx_gateway_select_leader_t *leader)
             return NGX_AGAIN;
         }
 
-        conf = leader->gmcf->defaults;
+        name.len = chain->name_len;
+        name.data = chain->name;
+
+        conf = ngx_gateway_select_chain(leader->gmcf, &name);
     }
 
     full = ngx_gateway_select_leader_due(leader, chain);

@@ -19,11 +19,12 @@
 
 static ngx_int_t ngx_gateway_select_probe_direct(
     ngx_gateway_select_probe_t *probe, gateway_probe_request_t *request);
+static mesh_http_url_t *ngx_gateway_select_probe_url(
+    ngx_gateway_select_probe_t *probe, mesh_http_url_t *url);
 static ngx_int_t ngx_gateway_select_probe_relay(
     ngx_gateway_select_probe_t *probe, gateway_probe_request_t *request);
 static void ngx_gateway_select_probe_answer(void *data,
     mesh_http_result_t *result);
-static ngx_msec_t ngx_gateway_select_retry_after(mesh_http_result_t *result);
 static void ngx_gateway_select_probe_own(ngx_gateway_select_probe_t *probe,
     ngx_gateway_select_checked_e outcome, const char *text);
 static void ngx_gateway_select_probe_pause(ngx_gateway_select_probe_t *probe,
@@ -52,8 +53,9 @@ ngx_gateway_select_probe_send(ngx_gateway_select_probe_t *probe,
     probe->handler = handler;
     watched->asked_at = ngx_gateway_select_now();
 
-    if (watched->server && watched->server->url
-        && probe->check->mode != NGX_GATEWAY_SELECT_RELAYED)
+    if (probe->check->mode == NGX_GATEWAY_SELECT_DIRECT
+        || (probe->check->mode == NGX_GATEWAY_SELECT_AUTO
+            && watched->server && watched->server->url))
     {
         return ngx_gateway_select_probe_direct(probe, request);
     }
@@ -66,21 +68,18 @@ static ngx_int_t
 ngx_gateway_select_probe_direct(ngx_gateway_select_probe_t *probe,
     gateway_probe_request_t *request)
 {
-    mesh_http_header_t              header;
-    mesh_http_request_t             rq;
-    ngx_gateway_select_watched_t   *watched;
-
-    watched = ngx_gateway_select_watched(probe->watch, probe->node);
+    mesh_http_url_t       url;
+    mesh_http_header_t    header;
+    mesh_http_request_t   rq;
 
     ngx_gateway_select_probe_http(request, &rq, &header);
 
-    rq.url = watched->server->url;
+    rq.url = ngx_gateway_select_probe_url(probe, &url);
     rq.timeout = probe->chain->timeout;
+    rq.max_body = ngx_gateway_select_probe_max(probe);
 
-    /* Pocket gives no block without its transactions */
-
-    if (probe->check->kind == GATEWAY_PROBE_POKT_BLOCK) {
-        rq.max_body = NGX_GATEWAY_SELECT_BLOCK_MAX;
+    if (rq.url == NULL) {
+        return NGX_ERROR;
     }
 
     probe->exchange = mesh_http_send(probe->watch->checker->gmcf->http, &rq,
@@ -95,6 +94,45 @@ ngx_gateway_select_probe_direct(ngx_gateway_select_probe_t *probe,
     probe->begun = 1;
 
     return NGX_OK;
+}
+
+
+/* The URL of a servicer is opened as url: its session told it. */
+
+static mesh_http_url_t *
+ngx_gateway_select_probe_url(ngx_gateway_select_probe_t *probe,
+    mesh_http_url_t *url)
+{
+    ngx_str_t                      text;
+    const char                    *err;
+    ngx_gateway_select_node_t     *node;
+    ngx_gateway_select_watched_t  *watched;
+
+    watched = ngx_gateway_select_watched(probe->watch, probe->node);
+
+    if (watched->server) {
+        return watched->server->url;
+    }
+
+    node = ngx_gateway_select_node(probe->shared, probe->node);
+
+    text.len = node->url_len;
+    text.data = node->url;
+
+    return (mesh_http_url_open(probe->watch->checker->gmcf->http, &text, url,
+                               &err)
+            == NGX_OK)
+           ? url : NULL;
+}
+
+
+size_t
+ngx_gateway_select_probe_max(ngx_gateway_select_probe_t *probe)
+{
+    /* Pocket gives no block without its transactions */
+
+    return (probe->check->kind == GATEWAY_PROBE_POKT_BLOCK)
+           ? NGX_GATEWAY_SELECT_BLOCK_MAX : 0;
 }
 
 
@@ -190,7 +228,7 @@ ngx_gateway_select_probe_answer(void *data, mesh_http_result_t *result)
 
 /* seconds; a date is not read: the usual pause serves as well */
 
-static ngx_msec_t
+ngx_msec_t
 ngx_gateway_select_retry_after(mesh_http_result_t *result)
 {
     ngx_int_t   seconds;
@@ -220,6 +258,15 @@ ngx_gateway_select_probe_reply(ngx_gateway_select_probe_t *probe,
     probe->latency = reply->time;
 
     probe->handler(probe, reply);
+}
+
+
+void
+ngx_gateway_select_probe_void(ngx_gateway_select_probe_t *probe)
+{
+    probe->relayed = NULL;
+
+    ngx_gateway_select_probe_end(probe, GATEWAY_TRY_CENSORED, 0);
 }
 
 

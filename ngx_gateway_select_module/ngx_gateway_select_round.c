@@ -46,6 +46,9 @@ static void ngx_gateway_select_outvoted(ngx_gateway_select_probe_t *probe,
 
 static void ngx_gateway_select_height_judge(
     ngx_gateway_select_watch_t *watch);
+static void ngx_gateway_select_height_grown(
+    ngx_gateway_select_watch_t *watch, gateway_height_ref_t *ref,
+    ngx_uint_t n);
 static ngx_uint_t ngx_gateway_select_height_votes(
     ngx_gateway_select_watch_t *watch, uint64_t now, ngx_uint_t judged,
     ngx_uint_t n);
@@ -274,6 +277,7 @@ ngx_gateway_select_poll_known(ngx_gateway_select_probe_t *probe,
     told.identifier = *identifier;
     told.text = reply->body;
     told.signature = reply->signature;
+    told.proof = reply->proof;
     told.node = probe->node;
 
     ngx_gateway_select_outvoted(probe, &told, &name);
@@ -326,6 +330,9 @@ ngx_gateway_select_poll_answer(ngx_gateway_select_probe_t *probe,
            != NGX_OK
         || ngx_gateway_select_copy(poll->pool, &told->signature,
                                    &reply->signature, 2 * POCKET_SIG_LEN)
+           != NGX_OK
+        || ngx_gateway_select_copy(poll->pool, &told->proof, &reply->proof,
+                                   2 * POCKET_HASH_LEN)
            != NGX_OK)
     {
         return NGX_GATEWAY_SELECT_ANSWERS;
@@ -565,9 +572,17 @@ ngx_gateway_select_height_judge(ngx_gateway_select_watch_t *watch)
     ref = watch->shared->height;
     ref.tolerance = watch->chain->record.height_tolerance;
 
+    /* other gateways know better: that is no growth */
+
+    if (ref.reference != watch->grown_to) {
+        watch->grown_from = 0;
+    }
+
     /* even where it proves nothing, it may tell how fast the chain is */
 
     (void) gateway_quorum_height(votes, n, &ref, now);
+
+    ngx_gateway_select_height_grown(watch, &ref, n);
 
     if (ngx_gateway_select_height_publish(watch, &ref, now) != NGX_OK) {
         return;
@@ -578,6 +593,25 @@ ngx_gateway_select_height_judge(ngx_gateway_select_watch_t *watch)
             ngx_gateway_select_height_verdict(watch, voters[i], &votes[i]);
         }
     }
+}
+
+
+/* Nor is it growth that one more has voted, who is higher. */
+
+static void
+ngx_gateway_select_height_grown(ngx_gateway_select_watch_t *watch,
+    gateway_height_ref_t *ref, ngx_uint_t n)
+{
+    if (ref->proven) {
+        n = 0;
+    }
+
+    if (n != watch->grown_by) {
+        watch->grown_by = n;
+        watch->grown_from = 0;
+    }
+
+    watch->grown_to = ref->reference;
 }
 
 

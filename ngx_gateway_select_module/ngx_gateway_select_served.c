@@ -327,6 +327,7 @@ ngx_gateway_select_served_seat(ngx_gateway_select_session_t *session,
 
         session->used[i] = 0;
         session->others[i] = 0;
+        session->checked[i] = 0;
         session->sealed[i] = 0;
         session->nodes[i] = NGX_GATEWAY_SELECT_NO_NODE;
 
@@ -341,6 +342,7 @@ ngx_gateway_select_served_seat(ngx_gateway_select_session_t *session,
             if (old.nodes[k] == seats->nodes[i]) {
                 session->used[i] = old.used[k];
                 session->others[i] = old.others[k];
+                session->checked[i] = old.checked[k];
                 session->sealed[i] = old.sealed[k];
                 session->refused |= (old.refused >> k & 1) << i;
             }

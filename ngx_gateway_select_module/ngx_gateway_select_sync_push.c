@@ -477,6 +477,7 @@ ngx_gateway_select_sync_evidence(ngx_gateway_select_chain_sh_t *chain,
         { "told", evidence->told, evidence->told_len },
         { "agreed", evidence->agreed, evidence->agreed_len },
         { "signature", evidence->signature, evidence->signature_len },
+        { "proof", evidence->proof, evidence->proof_len },
         { "answer", evidence->text, evidence->text_len }
     };
 

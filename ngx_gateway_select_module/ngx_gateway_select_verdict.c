@@ -202,11 +202,14 @@ ngx_gateway_select_evidence(ngx_gateway_select_probe_t *probe,
         /* text and signature are those of the first who told it */
 
         evidence->signature_len = 0;
+        evidence->proof_len = 0;
 
         if (told->node == probe->node) {
             evidence->signature_len = ngx_gateway_select_evidence_copy(
                          evidence->signature, sizeof(evidence->signature),
                          &told->signature);
+            evidence->proof_len = ngx_gateway_select_evidence_copy(
+                     evidence->proof, sizeof(evidence->proof), &told->proof);
         }
 
         evidence->text_len = ngx_gateway_select_evidence_copy(

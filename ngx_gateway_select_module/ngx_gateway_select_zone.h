@@ -191,6 +191,9 @@ typedef struct {
     ngx_atomic_t                   used[NGX_GATEWAY_SELECT_SESSION_NODES];
     uint64_t                       others[NGX_GATEWAY_SELECT_SESSION_NODES];
                                                /* of used: other gateways' */
+    uint32_t                       checked[NGX_GATEWAY_SELECT_SESSION_NODES];
+                                               /* of used: checks, by the */
+                                               /*   leader */
     ngx_atomic_t                   refused;    /* bits */
     ngx_atomic_t                   waiting;    /* bits */
     ngx_atomic_t                   waiting_at; /* ms: the last of them */

@@ -32,7 +32,7 @@ sub gateway {
     $gateway->{http} = 'mesh_redis unix:' . $redis->socket . ';
                         gateway_dispatcher ' . $dispatcher->url . ";
                         gateway_apps $gateway->{dir}/apps.json;
-                        gateway_chain 0021 { operator_cap 100%; }";
+                        gateway_chain 0021 { operator_cap 100%; family none; }";
     return $gateway->start;
 }
 

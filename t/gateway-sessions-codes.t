@@ -25,7 +25,7 @@ sub gateway {
                          . MeshRelay::private('app1') . '"}]', 0600);
     $gateway->{http} = 'gateway_dispatcher ' . $dispatcher->url . ";
                         gateway_apps $gateway->{dir}/apps.json;
-                        gateway_chain 0021 { operator_cap 100%; } "
+                        gateway_chain 0021 { operator_cap 100%; family none; } "
                        . ($http // '');
     $gateway->start;
     $gateway->wait_for(sub { heights($gateway) }) or die 'no session';

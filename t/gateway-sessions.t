@@ -34,7 +34,9 @@ sub gateway {
     $gateway->{dispatchers} = [grep { ref } @$dispatchers];
     $gateway->write_file('apps.json', apps(@apps), 0600);
     $gateway->{http} = "gateway_dispatcher $urls;
-                        gateway_apps $gateway->{dir}/apps.json;";
+                        gateway_apps $gateway->{dir}/apps.json;"
+        . join '', map { "gateway_chain $_ { family none; }" }
+                       qw(0001 0021 0040);
     return $gateway->start;
 }
 

@@ -18,6 +18,7 @@ package MeshDispatcher;
 #   stale               so many sessions ago are those that are dispatched
 #   faulty (0)          so many nodes of a session are null, or have a bad key
 #   shift (0)           the first servicer of a session is that one after
+#   servicers           KEY@URL, ... instead of those that are made up
 #
 # Statistics: height_is, app_is, param_is, dispatch_is (requests), each with
 # _max (at once), "dispatch KEY CHAIN", dispatch_same.
@@ -34,7 +35,7 @@ our @ISA = ('MeshNode');
 my %default = (
     block_time => 0, lag => 0, nodes => 5, chains => '0021',
     max_relays => 1000, unstaked => '', jailed => '', empty => '',
-    stale => 0, faulty => 0, shift => 0,
+    stale => 0, faulty => 0, shift => 0, servicers => '',
     map { ("${_}_is" => 'ok', "${_}_is_delay" => 0) }
         qw(height app param dispatch),
 );
@@ -170,6 +171,9 @@ sub dispatch {
             : node($_ + $set->{shift})
     } 1 .. $set->{nodes};
 
+    $nodes = join ',', map { listing(split /@/, $_, 2) }
+                       split /,/, $set->{servicers} if $set->{servicers};
+
     return qq({"block_height":$height,"session":{"header":{)
         . qq("app_public_key":"$app","chain":"$chain",)
         . qq("session_height":$session},"key":"a","nodes":[$nodes]}});
@@ -177,9 +181,14 @@ sub dispatch {
 
 sub node {
     my ($i) = @_;
-    return '{"address":"' . address(servicer($i)) . '","chains":["0021"],'
-        . '"jailed":false,"public_key":"' . servicer($i)
-        . qq(","service_url":"http://127.0.$i.1:80","status":2,"tokens":"1"});
+    return listing(servicer($i), "http://127.0.$i.1:80");
+}
+
+sub listing {
+    my ($key, $url) = @_;
+    return '{"address":"' . address($key) . '","chains":["0021"],'
+        . qq("jailed":false,"public_key":"$key","service_url":"$url",)
+        . '"status":2,"tokens":"1"}';
 }
 
 1;

@@ -149,10 +149,18 @@ sub verify {
         . qq("servicer_pub_key":"$field{servicer_pub_key}",)
         . qq("blockchain":"$field{blockchain}","signature":"",)
         . qq("token":"$token","request_hash":"$field{request_hash}"}));
+    return signed($field{servicer_pub_key}, $text, $proof, $signature);
+}
+
+# Has the servicer of this key signed the text of an answer, as it stands in
+# JSON, for the relay with this proof's hash?
+
+sub signed {
+    my ($servicer, $text, $proof, $signature) = @_;
     my ($hash) = hashes(qq({"signature":"","payload":"$text",)
                         . qq("Proof":"$proof"}));
 
-    my $der = pack 'H*', "302a300506032b6570032100$field{servicer_pub_key}";
+    my $der = pack 'H*', "302a300506032b6570032100$servicer";
     my $key = file("$dir/public", "-----BEGIN PUBLIC KEY-----\n"
         . MIME::Base64::encode_base64($der) . "-----END PUBLIC KEY-----\n");
     my $message = file("$dir/message", pack 'H*', $hash);

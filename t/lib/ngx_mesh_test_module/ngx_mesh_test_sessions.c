@@ -21,6 +21,8 @@ static ngx_int_t ngx_mesh_test_session_code_handler(ngx_http_request_t *r);
 static u_char *ngx_mesh_test_session(u_char *p, u_char *last,
     ngx_gateway_select_chain_sh_t *chain,
     ngx_gateway_select_session_t *session);
+static void ngx_mesh_test_session_height(ngx_str_t *name,
+    gateway_found_t *found, ngx_int_t height);
 static ngx_gateway_select_chain_sh_t *ngx_mesh_test_sessions_chain(
     ngx_str_t *name);
 static ngx_int_t ngx_mesh_test_sessions_send(ngx_http_request_t *r,
@@ -115,15 +117,16 @@ ngx_mesh_test_session(u_char *p, u_char *last,
 
 
 /*
- * ?chain=NAME&node=KEY&code=N&dispatch=TEXT: a try at that node (its first
- * characters; none: any) that is answered so.
+ * ?chain=NAME&node=KEY&code=N&dispatch=TEXT&height=N: a try at that node (its
+ * first characters; none: any) that is answered so; with a height it is a good
+ * one, which told that.
  */
 
 static ngx_int_t
 ngx_mesh_test_session_code_handler(ngx_http_request_t *r)
 {
     u_char                      *p, *src, *dst;
-    ngx_str_t                    name, node, code, dispatch;
+    ngx_str_t                    name, node, code, dispatch, height;
     ngx_int_t                    rc;
     ngx_uint_t                   i;
     gateway_found_t              found;
@@ -173,6 +176,16 @@ ngx_mesh_test_session_code_handler(ngx_http_request_t *r)
         }
 
         calls->begin(&found);
+
+        if (ngx_http_arg(r, (u_char *) "height", 6, &height) == NGX_OK) {
+            ngx_mesh_test_session_height(&name, &found,
+                                         ngx_atoi(height.data, height.len));
+            calls->end(&found, GATEWAY_FIND_OK, 1);
+
+            return ngx_mesh_test_sessions_send(r, p,
+                                               ngx_sprintf(p, "told\n"));
+        }
+
         rc = calls->session((ngx_cycle_t *) ngx_cycle, &found,
                             (ngx_uint_t) ngx_atoi(code.data, code.len),
                             &dispatch);
@@ -186,6 +199,30 @@ ngx_mesh_test_session_code_handler(ngx_http_request_t *r)
     }
 
     return ngx_mesh_test_sessions_send(r, p, ngx_sprintf(p, "none\n"));
+}
+
+
+/* As an answer to a caller tells it. */
+
+static void
+ngx_mesh_test_session_height(ngx_str_t *name, gateway_found_t *found,
+    ngx_int_t height)
+{
+    ngx_uint_t                      i;
+    ngx_gateway_select_node_t      *node;
+    ngx_gateway_select_chain_sh_t  *chain;
+
+    chain = ngx_mesh_test_sessions_chain(name);
+
+    for (i = 0; chain && i < chain->nnodes; i++) {
+
+        node = ngx_gateway_select_node(chain, i);
+
+        if (ngx_memcmp(node->key, found->key.data, found->key.len) == 0) {
+            node->fresh.height = (ngx_atomic_uint_t) height;
+            node->fresh.height_at = ngx_gateway_select_now();
+        }
+    }
 }
 
 
