@@ -534,10 +534,14 @@ gateway_record_clear(gateway_record_t *record, uint64_t now)
 
     for (i = 0; i < GATEWAY_PENALTIES; i++) {
         if (record->penalties[i].until != 0) {
-            record->penalties[i].until = 0;
-            record->penalties[i].checks = 0;
             ended |= 1 << i;
         }
+
+        /* those that others have given by now do not come back with theirs */
+
+        record->penalties[i].since = now;
+        record->penalties[i].until = 0;
+        record->penalties[i].checks = 0;
     }
 
     gateway_record_ended(record, ended, 0, now);

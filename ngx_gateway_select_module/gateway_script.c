@@ -219,7 +219,7 @@ const gateway_script_t  gateway_scripts[GATEWAY_SCRIPTS] = {
 "  local row = call('HGET', health, key)\n"
 "  if row then\n"
 "    local r = parse(row, 68)\n"
-"    for i = 20, 35, 3 do r[i], r[i + 1] = 0, 0 end\n"
+"    for i = 19, 34, 3 do r[i], r[i + 1], r[i + 2] = now, 0, 0 end\n"
 "    r[7], r[10], r[11], r[12], r[13] = 1e6, 0, 0, 0, 0\n"
 "    tell(key, store(key, r))\n"
 "  end\n"

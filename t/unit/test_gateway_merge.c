@@ -31,6 +31,7 @@ static void test_back(void);
 static void test_order(void);
 static void test_forgiven(void);
 static void test_ended(void);
+static void test_cleared(void);
 static void test_passed(void);
 static void test_later(void);
 static void test_runs(void);
@@ -68,6 +69,7 @@ main(int argc, char **argv)
     test_order();
     test_forgiven();
     test_ended();
+    test_cleared();
     test_passed();
     test_later();
     test_runs();
@@ -347,6 +349,42 @@ test_ended(void)
 
 
 /* a penalty waits for the checks of both, and for each until it is passed */
+
+/* nor is what was given before it was cleared, by one who knows not yet */
+
+static void
+test_cleared(void)
+{
+    uint64_t          now;
+    gateway_delta_t   delta;
+    gateway_record_t  base, a, b;
+
+    now = TEST_START;
+    gateway_record_init(&base, now);
+    a = b = base;
+
+    gateway_record_punish(&a, GATEWAY_PENALTY_RESPONSE, now + 9000, 0, NULL,
+                          now);
+    gateway_record_punish(&b, GATEWAY_PENALTY_RESPONSE, now + 9300, 0, NULL,
+                          now + 300);
+    gateway_record_clear(&a, now + 500);
+
+    gateway_delta_init(&delta, &a, &base, &conf);
+    gateway_record_merge(&base, &conf, &delta, now + 500);
+    gateway_delta_init(&delta, &b, &a, &conf);
+    gateway_record_merge(&base, &conf, &delta, now + 600);
+    check(base.penalties[GATEWAY_PENALTY_RESPONSE].until == 0);
+
+    /* what comes after it counts */
+
+    a = base;
+    gateway_record_punish(&a, GATEWAY_PENALTY_RESPONSE, now + 9700, 0, NULL,
+                          now + 700);
+    gateway_delta_init(&delta, &a, &base, &conf);
+    gateway_record_merge(&base, &conf, &delta, now + 800);
+    check(base.penalties[GATEWAY_PENALTY_RESPONSE].until == now + 9700);
+}
+
 
 static void
 test_passed(void)
