@@ -185,7 +185,7 @@ sub sent { my ($servers, $n) = @_; my $sum = 0;
 
 {
     my $servers = MeshServers->start(3, delay => 2);
-    my $gateway = gateway($servers, 3, timeout => '2s',
+    my $gateway = gateway($servers, 3, timeout => '6s',
                           keys => 'hedge always;');
     $gateway->load('/relay/eth', seconds => 1, callers => 3);
     my $filter = make($gateway);
