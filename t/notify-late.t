@@ -1,4 +1,4 @@
-# Guards a relay against the worker that was stopped while it connected to the
+# Guards a relay against a worker that stood still while it connected to the
 # node: when it goes on, the connection is there, long after another one has
 # taken over its slot and sent the relay.  No byte of it may leave then.
 
@@ -8,13 +8,16 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use Fcntl qw(O_NONBLOCK O_RDWR);
 use IO::Select;
 use IO::Socket::INET;
+use IO::Socket::UNIX;
 use MeshEdge;
 use MeshLedger;
 use MeshNode;
 use MeshRedis;
 use MeshRelay;
+use POSIX ();
 use Test::More;
 
 my $redis = MeshRedis->start;
@@ -45,6 +48,23 @@ my $late = edge('http://127.0.0.1:' . $gate->sockport,
                 . 'mesh_relay_node_check_timeout 100ms;'
                 . 'mesh_relay_node_grace 2h;');
 my $edge = edge($node->url, 'mesh_relay_node_check_interval 300ms;');
+
+# A worker that is stopped sees its timers first when it goes on, as its wait
+# for events was interrupted.  This one is held by a log that is full, at a
+# client that timed out: what it sees first are its connections, as when its
+# whole machine was stopped.
+
+my $log = "$late->{dir}/full";
+POSIX::mkfifo($log, 0600) or die "$log: $!";
+sysopen my $pipe, $log, O_RDWR | O_NONBLOCK or die "$log: $!";
+
+$late->{http} .= "
+    server {
+        listen unix:$late->{dir}/hold.sock;
+        error_log $log info;
+        client_header_timeout 200ms;
+    }";
+
 my $ledger = MeshLedger->new($edge, $redis, 'a');
 
 sub relays { return MeshRelay::relays(shift, height => 5) }
@@ -82,9 +102,12 @@ $edge->start->serving;
 
 is({ $edge->burst(relays(1)) }->{200}, 1, 'a relay');
 ok($late->wait_for(sub { making() == 1 }), 'it connects with it');
-kill 'STOP', $late->workers;
+1 while syswrite $pipe, ' ' x 512;
+1 while syswrite $pipe, ' ';
+my $client = IO::Socket::UNIX->new(Peer => "$late->{dir}/hold.sock")
+    or die "hold: $!";
 ok($edge->wait_for(sub { lease() =~ /^(?!$owner)\w{16}$/ }),
-   'stopped: the other one has the slot');
+   'it stands still: the other one has the slot');
 ok($edge->wait_for(sub { $ledger->sum->{delivered} == 4 }),
    'and sends the relay');
 
@@ -99,7 +122,7 @@ while (!$came && IO::Select->new($gate)->can_read(60)) {
 }
 ok($came, 'the connection is made');
 
-kill 'CONT', $late->workers;
+1 while sysread $pipe, my $buf, 65536;
 ok(IO::Select->new($came)->can_read(60), 'it goes on');
 my $text = '';
 is(sysread($came, $text, 65536), 0, 'and nothing comes by it') or diag $text;

@@ -45,7 +45,7 @@ sub answered {
 sub delivered {
     my ($edge, $name) = @_;
     my $ledger = MeshLedger->new($edge, $redis, 'a');
-    ok($edge->wait_for(sub { $ledger->sum->{delivered} == $total }, 40),
+    ok($edge->wait_for(sub { $ledger->sum->{delivered} == $total }, 90),
        "$name: all are delivered");
     is($node->stat('delivered'), $total, "$name: once each");
     is($node->stat('twice'), 0, "$name: and never twice at once");

@@ -67,7 +67,7 @@ flows('first', 'other');
     $node->set(session => 'ok');
     $node->stop;
     $node->start;
-    ok($edge->wait_for(sub { $ledger->sum('new')->{delivered} == 20 }, 40),
+    ok($edge->wait_for(sub { $ledger->sum('new')->{delivered} == 20 }),
        'validated: all are delivered');
     is($node->stat('twice'), 0, 'one after the other');
 }
@@ -129,7 +129,7 @@ flows('first', 'other');
        'relays that get no answer');
     Time::HiRes::sleep(0.5);
     height(40);
-    ok($edge->wait_for(sub { $ledger->sum('dark')->{expired} == 4 }, 30),
+    ok($edge->wait_for(sub { $ledger->sum('dark')->{expired} == 4 }),
        'expire, too');
 }
 

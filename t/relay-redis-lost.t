@@ -50,7 +50,7 @@ sub settled {
     my ($name) = @_;
     ok($edge->wait_for(sub {
         my $n = eval { $ledger->sum } or return 0;
-        $n->{recorded} && $n->{recorded} == $n->{delivered} }, 40),
+        $n->{recorded} && $n->{recorded} == $n->{delivered} }, 90),
        "$name: all is delivered");
     return $ledger->sum;
 }
