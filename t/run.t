@@ -1,7 +1,7 @@
 # Guards "make run" and "make stop": that they end with everything serving or
 # with a reason and nothing left behind, as root and as a normal user, for a
-# demo and for the data directory of a mesh client, and that two run folders do
-# not meet.
+# demo of edges and a gateway and for the data directory of a mesh client, and
+# that two run folders do not meet.
 
 use strict;
 use warnings;
@@ -28,6 +28,8 @@ my $temp = File::Temp->newdir('mesh-XXXXXX', TMPDIR => 1);
 chmod 0755, "$temp";
 my $dir = abs_path("$temp");
 
+chdir $root or die "$root: $!";
+
 my $owner = $$;
 my @rundirs;
 
@@ -44,13 +46,14 @@ sub script {
     my ($name, %env) = @_;
     push @rundirs, $env{RUNDIR} unless grep { $_ eq $env{RUNDIR} } @rundirs;
     my @as = @{ delete $env{as} || [] };
+    my $top = delete $env{relative} ? '.' : $root;
     return run_command('/usr/bin/env', '-u', 'DATADIR', '-u', 'REDIS', '-u',
-                       'WORKERS', "BUILD=$build",
+                       'WORKERS', '-u', 'PORT', '-u', 'GATEWAY', "BUILD=$build",
                        "NGINX_BINARY=" . ($ENV{TEST_NGINX_BINARY} || 'nginx'),
                        'NGINX=nobody',
                        "LD_PRELOAD=" . ($ENV{TEST_NGINX_LD_PRELOAD} || ''),
                        (map { "$_=$env{$_}" } sort keys %env), @as,
-                       "$root/shared/cli/$name");
+                       "$top/shared/cli/$name");
 }
 
 # processes of a run folder, by what their working directory is
@@ -60,6 +63,9 @@ sub processes {
            grep { (readlink("/proc/$_/cwd") // '') eq $rundir }
            map { m{/proc/(\d+)$} ? $1 : () } glob '/proc/[0-9]*';
 }
+
+# of the calls, as the table has it
+sub share { return ($_[0] =~ /([\d.]+)% +[\d.]+% +[\d.]+%/)[0] // 0 }
 
 sub url {
     my ($out) = @_;
@@ -73,12 +79,22 @@ sub url {
     my ($code, $out, $err) = script('run', RUNDIR => "$dir/one");
     is($code, 0, 'make run') or diag $out, $err;
     is($err, '', 'without complaint');
-    like($out, qr/"jsonrpc":"2\.0"/, 'the answer');
-    like($out, qr/signature verified/, 'the signature');
-    like($out, qr/^ +demo .* 1 +0 +1 +0  0$/m, 'the ledger');
-    my ($next) = $out =~ /^ +(\S+meshctl relay .*)$/m;
-    my ($claims) = $out =~ /curl (http:\S+)/;
-    ok($next && $claims, 'what to try next');
+    like($out, qr/^ +\{"jsonrpc":"2\.0",.*"result":"0x/m, 'the answer');
+    like($out, qr/^ +Gateway-Attempts: \d+$/m, 'and how it came');
+
+    my %row = map { ((split)[2] => $_) } $out =~ /^ +(0021 .*)$/mg;
+    my ($fast, $slow, $liar) = map {
+        my $n = $_;
+        $row{ (grep { /^127\.0\.0\.$n:/ } keys %row)[0] // '' } // '';
+    } 1 .. 3;
+    like($fast, qr/ north +in /, 'the ranking: one is sound');
+    like($slow, qr/ south +in /, 'one is slow');
+    cmp_ok(share($slow), '<', 20, 'it has few calls');
+    like($liar, qr/ south +out +0\.0% .* data until /, 'one lies');
+    like($out, qr/^ +excluded +data until/m, 'and is out for it');
+    like($out, qr/^ +last error +evm_data_integrity_check outvoted/m,
+         'by what');
+    like($out, qr/^ +demo .* (\d+) +0 +\g1 +0  0$/m, 'the ledger');
 
     ok(-s "$dir/one/$_", "file $_")
         for qw(nginx.conf nginx.pid error.log access.log redis.conf redis.log
@@ -86,9 +102,16 @@ sub url {
     is_deeply([ grep { $_ ne 'nginx' } processes("$dir/one") ],
               [ qw(meshdemo meshdemo redis-server) ], 'what runs');
 
-    my ($c, $answer, $e) = run_command('/bin/sh', '-c', $next);
-    is($c, 0, 'what to try next works') or diag $e;
-    like($answer, qr/"result":"0x/, 'and is answered');
+    my ($list) = $out =~ /^Next: (.*)/ms;
+    my @next = ($list // '') =~ /^    (\S.*)$/mg;
+    is(scalar @next, 5, 'what to try next');
+    for my $next (@next) {
+        my ($c, $answer, $e) = run_command('/bin/sh', '-c', $next);
+        my ($what) = $next =~ m{(?:^|/)(curl|meshctl \w+(?: \w+)?) };
+        is($c, $next =~ / why / ? 1 : 0, "$what: its code") or diag $e;
+        like($answer, $next =~ /relay/ ? qr/"result":"0x/ : qr/0021/,
+             "$what: is answered");
+    }
 
     my ($code2, $out2) = script('run', RUNDIR => "$dir/one");
     is($code2, 0, 'make run again');
@@ -248,6 +271,8 @@ sub served {
     my $other = IO::Socket::INET->new(Listen => 1, LocalAddr => '0.0.0.0', ReuseAddr => 1,
                                       LocalPort => $port) or die $!;
     $refused->('a port that is taken', qr/bind\(\).*in use/);
+    $refused->('a port that is taken, for the demo', qr/bind\(\).*in use/,
+               DATADIR => '', PORT => $port, relative => 1);
     close $other;
 
     $refused->('no such directory', qr/"\/none" is no directory/,
@@ -283,7 +308,7 @@ SKIP: {
 
         my ($code, $out, $err) = script('run', RUNDIR => $rundir, @how);
         is($code, 0, "$name: make run") or diag $out, $err;
-        like($out, qr/signature verified/, "$name: a relay is served");
+        like($out, qr/^ +\{"jsonrpc".*"result":"0x/m, "$name: a call is answered");
 
         my %uid = map { ((split ' ', slurp("$_/comm"))[0]
                          . (slurp("$_/cmdline") =~ /master/ ? ' master' : '')
