@@ -302,6 +302,17 @@ SKIP: {
         }), 'it finds an edge') or diag slurp("$dir/run4/log");
     }
 
+    my $called = sub {
+        my $call = '{"jsonrpc":"2.0","id":7,"method":"eth_blockNumber"}';
+        my $s = IO::Socket::UNIX->new("$dir/run4/edge.sock") or return '';
+        print $s "POST /relay/0021 HTTP/1.0\r\nContent-Length: "
+            . length($call) . "\r\n\r\n$call";
+        local $/;
+        return <$s> // '';
+    };
+    ok(wait_for(sub { $called->() =~ /"id":7,"result":"0x/ }),
+       'calls go through it') or diag $called->(), slurp("$dir/run4/log");
+
     my ($checked, $nodes) = ctl('gateway', 'nodes', '--url', $url,
                                 '--token-file', "$dir/run4/auth.json");
     is($checked, 0, 'the health check');
