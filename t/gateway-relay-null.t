@@ -31,18 +31,15 @@ sub heights {
     return join ' ', map { $rows->{"n$_"}{height} } 0 .. 2;
 }
 
-sub tries {
-    my $rows = $gateway->nodes('eth');
-    return join ' ', map { $rows->{"n$_"}{tries} - $rows->{"n$_"}{successes} }
-           0 .. 2;
-}
-
 sub call {
     my ($method, $params) = @_;
     return $gateway->ask('/relay/eth', method => $method, params => $params);
 }
 
 sub attempts { return $_[0]{head} =~ /^Gateway-Attempts: (\d+)/mi ? $1 : -1 }
+
+# another node is asked besides one that is overdue, after a second
+sub late { return scalar grep { $_->{time} > 0.9 } @_ }
 
 sub sum { my $sum = 0; $sum += $servers->count($_) for 0 .. 2; return $sum }
 
@@ -72,28 +69,28 @@ for my $call ([eth_getBlockByNumber => '["0x7d0",false]'],
     my @answers = answers(@$call);
     is(scalar(grep { $_->{body} !~ /"(?:number|blockNumber)"/ } @answers), 0,
        'each caller gets the block');
-    is(scalar(grep { attempts($_) == 2 } @answers),
-       $servers->count(0) + $servers->count(1),
-       'a second node is asked where the first has not got it');
-    is($servers->count(2), scalar @answers, 'which is the one that is higher');
+    my $twice = grep { attempts($_) == 2 } @answers;
+    my $low = $servers->count(0) + $servers->count(1);
+    cmp_ok(abs($twice - $low), '<=', 2 * late(@answers),
+           'a second node is asked where the first has not got it');
+    cmp_ok(abs($servers->count(2) - @answers), '<=', 2 * late(@answers),
+           'which is the one that is higher');
 }
 
 # what none can have is null at once
 
 $servers->reset;
-for (1 .. 20) {
-    my $a = call('eth_getBlockByNumber', '["0x7d1",false]');
-    like($a->{body}, qr/"result":null/, 'a block to come') if $_ == 1;
-    last if attempts($a) != 1 && fail('is asked for once');
-}
-is(sum(), 20, 'one node is asked for it');
+my @answers = map { call('eth_getBlockByNumber', '["0x7d1",false]') } 1 .. 20;
+is(scalar(grep { $_->{body} !~ /"result":null/ } @answers), 0,
+   'a block to come');
+cmp_ok(sum(), '<=', 20 + 2 * late(@answers), 'one node is asked for it');
 
 # by hash a higher node may know it; one answer more is enough
 
-my @answers = answers('eth_getTransactionReceipt', '["0x0000ffffaa"]');
+@answers = answers('eth_getTransactionReceipt', '["0x0000ffffaa"]');
 is(scalar(grep { $_->{body} !~ /"result":null/ } @answers), 0,
    'a transaction that no block has');
-cmp_ok(sum(), '<=', 2 * @answers, 'at most two are asked for it');
+cmp_ok(sum(), '<=', 2 * @answers + 2 * late(@answers), 'at most two are asked for it');
 
 # the higher one fails: null is what there is
 
@@ -111,12 +108,12 @@ $servers->set($_, lag => 0) for 0, 1;
 ok($gateway->wait(sub { heights() eq '2000 2000 2000' }, 30),
    'the others have come up');
 $servers->reset;
-call('eth_getTransactionReceipt', '["0x0000ffffaa"]') for 1 .. 20;
-is(sum(), 20, 'where all are as high, nobody is asked besides');
+@answers = map { call('eth_getTransactionReceipt', '["0x0000ffffaa"]') }
+           1 .. 20;
+cmp_ok(sum(), '<=', 20 + 2 * late(@answers), 'where all are as high, nobody is asked besides');
 
 my $rows = $gateway->nodes('eth');
-is_deeply([map { $rows->{"n$_"}{tries} - $rows->{"n$_"}{successes} } 0, 1],
-          [0, 0], 'null is no failure');
+cmp_ok($rows->{"n$_"}{success}, '>', 0.95, 'null is no failure') for 0, 1;
 
 $gateway->end;
 
@@ -145,7 +142,25 @@ $servers->reset;
                                params => '["0x7d0",false]') } 1 .. 20;
 is(scalar(grep { $_->{body} !~ /"number":"0x7d0"/ } @answers), 0,
    'and gets it');
-is(sum(), 20, 'from the node that has it, at once');
+cmp_ok(sum(), '<=', 20 + 2 * late(@answers),
+       'from the node that has it, at once');
+
+# who waits for a block to come does not spend the budget of retries
+
+$servers->set($_, delay => $_ == 2 ? 30 : 0) for 0 .. 2;
+
+my $n = 0;
+$n += $gateway->load('/relay/eth', seconds => 1, callers => 8,
+                     method => 'eth_getBlockByNumber',
+                     params => '["0x7d1",false]')->{n} while $n < 2500;
+
+$servers->set($_, mode => 'close') for 0, 1;
+$servers->reset;
+@answers = map { $gateway->ask('/relay/eth') } 1 .. 20;
+is(scalar(grep { $_->{status} != 200 } @answers), 0,
+   'null again and again: failing calls are repeated still');
+cmp_ok($servers->count(0) + $servers->count(1), '>', 0,
+       'when they meet a node that fails');
 
 $gateway->end;
 $servers->stop;
