@@ -50,21 +50,21 @@ typedef struct {
 
 
 typedef struct {
-    gateway_call_t        *call;
-    gateway_dialect_e      dialect;
-    const pocket_str_t    *writes;
-    size_t                 nwrites;
-    const pocket_str_t    *body;
-    gateway_call_member_e  member;
+    gateway_call_t               *call;
+    gateway_dialect_e             dialect;
+    const pocket_str_t           *writes;
+    size_t                        nwrites;
+    const pocket_str_t           *body;
+    gateway_call_member_e         member;
 
     /* of the call being read */
     const gateway_call_method_t  *method;
-    unsigned               traits;
-    unsigned               listed;         /* its parameters are an array */
-    unsigned               numbered;       /* a block's number is next */
-    uint32_t               nparams;
-    uint64_t               blocks[GATEWAY_CALL_BLOCKS];
-    pocket_str_t           first;          /* parameter, a string */
+    unsigned                      traits;
+    unsigned                      listed;  /* its parameters are an array */
+    unsigned                      numbered;    /* a block's number is next */
+    uint32_t                      nparams;
+    uint64_t                      blocks[GATEWAY_CALL_BLOCKS];
+    pocket_str_t                  first;   /* parameter, a string */
 } gateway_call_reader_t;
 
 

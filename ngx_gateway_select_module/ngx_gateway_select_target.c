@@ -8,17 +8,17 @@
 #include "ngx_gateway_select_call.h"
 
 
+/* a backup node that is out is worth so much of one that is not */
+
+#define NGX_GATEWAY_SELECT_TARGET_OUT  1e-9
+
+
 static ngx_int_t ngx_gateway_select_target_backup(
     ngx_gateway_select_call_t *call, ngx_gateway_select_pick_t *pick);
 static double ngx_gateway_select_target_worth(
     ngx_gateway_select_call_t *call, ngx_gateway_select_server_t *server);
 static ngx_atomic_uint_t ngx_gateway_select_target_wrong(
     ngx_gateway_select_attempt_t *attempt, mesh_http_result_t *result);
-
-
-/* a backup node that is out is worth so much of one that is not */
-
-#define NGX_GATEWAY_SELECT_TARGET_OUT  1e-9
 
 
 ngx_gateway_select_reason_e
