@@ -382,7 +382,7 @@ ngx_gateway_select_leader_begin(ngx_gateway_select_leader_t *leader)
 
     if (ngx_current_msec - leader->swept >= NGX_GATEWAY_SELECT_FULL) {
         leader->swept = ngx_current_msec;
-        ngx_gateway_select_pick_sweep(leader->gmcf);
+        ngx_gateway_select_rows_sweep(leader->gmcf);
     }
 }
 

@@ -276,7 +276,8 @@ ngx_gateway_select_init_process(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
-    ngx_gateway_select_pick_init(gmcf);
+    ngx_gateway_select_pick_seed();
+    ngx_gateway_select_rows_take(gmcf);
 
     if (ngx_gateway_select_budgets_init(cycle, gmcf) != NGX_OK
         || ngx_gateway_select_signed_init(gmcf) != NGX_OK)
@@ -316,7 +317,7 @@ ngx_gateway_select_exit_process(ngx_cycle_t *cycle)
     ngx_gateway_select_checker_exit(gmcf);
     ngx_gateway_select_sync_exit(gmcf);
     ngx_gateway_select_leader_exit(gmcf);
-    ngx_gateway_select_pick_exit(gmcf);
+    ngx_gateway_select_rows_give(gmcf);
     mesh_http_stop(gmcf->http);
     ngx_gateway_select_signed_exit(gmcf);
 }

@@ -1,6 +1,7 @@
 
 /*
- * Picking a node, and counting what is in flight and how it ends.
+ * Picking a node: two draws from the table in force, or, where some nodes are
+ * not wanted, as many as it takes.
  */
 
 
@@ -16,12 +17,6 @@
 /* draws until all of a table is looked at, where some nodes are not wanted */
 
 #define NGX_GATEWAY_SELECT_DRAWS    16
-
-#define NGX_GATEWAY_SELECT_NO_ROW   ((uint32_t) -1)
-
-/* what a node lacks is forgotten after it, ms */
-
-#define NGX_GATEWAY_SELECT_LACKS    600000
 
 /* draws that are known beforehand */
 
@@ -74,15 +69,8 @@ static ngx_uint_t ngx_gateway_select_spent(
     ngx_gateway_select_chain_sh_t *chain, ngx_gateway_select_option_t *option);
 static ngx_int_t ngx_gateway_select_take(ngx_gateway_select_pick_t *pick,
     ngx_gateway_select_chain_sh_t *chain, ngx_gateway_select_option_t *option);
-static ngx_inline ngx_uint_t ngx_gateway_select_same(
-    ngx_gateway_select_pick_t *pick);
-static ngx_inline void ngx_gateway_select_raise(ngx_atomic_t *value,
-    ngx_atomic_uint_t n);
 static ngx_inline uint64_t ngx_gateway_select_random(void);
 static ngx_inline double ngx_gateway_select_random_part(void);
-static void ngx_gateway_select_row_clear(ngx_gateway_select_sh_t *sh,
-    ngx_uint_t row);
-static void ngx_gateway_select_row_list(ngx_gateway_select_sh_t *sh);
 
 
 ngx_str_t  ngx_gateway_select_reasons[NGX_GATEWAY_SELECT_REASONS] = {
@@ -95,24 +83,8 @@ ngx_str_t  ngx_gateway_select_reasons[NGX_GATEWAY_SELECT_REASONS] = {
 };
 
 
-/* by gateway_try_e */
+/* of the worker: the state of its random numbers */
 
-static const ngx_gateway_select_wrong_e
-    ngx_gateway_select_wrongs[GATEWAY_TRIES] =
-{
-    NGX_GATEWAY_SELECT_WRONG_NONE,
-    NGX_GATEWAY_SELECT_WRONG_ANSWER,
-    NGX_GATEWAY_SELECT_WRONG_LOST,
-    NGX_GATEWAY_SELECT_WRONG_OVERDUE,
-    NGX_GATEWAY_SELECT_WRONG_NONE,
-    NGX_GATEWAY_SELECT_WRONG_NONE,
-    NGX_GATEWAY_SELECT_WRONG_NONE
-};
-
-
-/* of the worker: its row of counters, and the state of its random numbers */
-
-static uint32_t  ngx_gateway_select_row = NGX_GATEWAY_SELECT_NO_ROW;
 static uint64_t  ngx_gateway_select_seed;
 
 /*
@@ -532,205 +504,6 @@ ngx_gateway_select_pick_node(ngx_gateway_select_chain_sh_t *chain,
 
 
 void
-ngx_gateway_select_begin(ngx_gateway_select_pick_t *pick)
-{
-    ngx_gateway_select_node_t     *node;
-    ngx_gateway_select_session_t  *session;
-
-    pick->begun = ngx_current_msec;
-
-    if (ngx_gateway_select_row != NGX_GATEWAY_SELECT_NO_ROW) {
-        ngx_gateway_select_counter(pick->chain, pick->node,
-                                   ngx_gateway_select_row)++;
-        pick->counted = 1;
-    }
-
-    if (ngx_gateway_select_same(pick)) {
-        node = ngx_gateway_select_node(pick->chain, pick->node);
-        (void) ngx_atomic_fetch_add(&node->fresh.picked, 1);
-    }
-
-    if (pick->session == NGX_GATEWAY_SELECT_NO_SESSION) {
-        return;
-    }
-
-    session = &pick->chain->sessions[pick->session];
-
-    if (session->generation == pick->session_generation) {
-        (void) ngx_atomic_fetch_add(&session->used[pick->place], 1);
-    }
-}
-
-
-void
-ngx_gateway_select_end(ngx_gateway_select_pick_t *pick, gateway_try_e how,
-    ngx_msec_t latency)
-{
-    ngx_gateway_select_node_t   *node;
-    ngx_gateway_select_fresh_t  *fresh;
-
-    /* a row that was given back is not ours to write */
-
-    if (pick->counted
-        && ngx_gateway_select_row != NGX_GATEWAY_SELECT_NO_ROW)
-    {
-        ngx_gateway_select_counter(pick->chain, pick->node,
-                                   ngx_gateway_select_row)--;
-        pick->counted = 0;
-    }
-
-    if (!ngx_gateway_select_same(pick)) {
-        return;
-    }
-
-    if (pick->overdue) {
-        how = GATEWAY_TRY_LATE;
-    }
-
-    node = ngx_gateway_select_node(pick->chain, pick->node);
-    fresh = &node->fresh;
-
-    if (gateway_latency_counts(how, latency, node->factors.latency)) {
-        (void) ngx_atomic_fetch_add(
-                           &fresh->latency[gateway_latency_bucket(latency)], 1);
-        (void) ngx_atomic_fetch_add(&fresh->latency_sum,
-                       gateway_latency_told(latency, node->factors.latency));
-    }
-
-    if (pick->wrong == 0) {
-        pick->wrong = ngx_gateway_select_wrong(
-                                         ngx_gateway_select_wrongs[how], 0);
-    }
-
-    /* before its try is counted: who counts it may tell of it */
-
-    if (ngx_gateway_select_wrongs[how] != NGX_GATEWAY_SELECT_WRONG_NONE) {
-        fresh->wrong = pick->wrong;
-    }
-
-    (void) ngx_atomic_fetch_add(&fresh->tries[how], 1);
-}
-
-
-void
-ngx_gateway_select_overdue(ngx_gateway_select_pick_t *pick)
-{
-    ngx_gateway_select_node_t  *node;
-
-    if (pick->overdue || !ngx_gateway_select_same(pick)) {
-        return;
-    }
-
-    pick->overdue = 1;
-
-    node = ngx_gateway_select_node(pick->chain, pick->node);
-
-    node->fresh.wrong = ngx_gateway_select_wrong(
-                                      NGX_GATEWAY_SELECT_WRONG_OVERDUE, 0);
-
-    (void) ngx_atomic_fetch_add(&node->fresh.tries[GATEWAY_TRY_OVERDUE], 1);
-}
-
-
-void
-ngx_gateway_select_pace(ngx_gateway_select_pick_t *pick, ngx_msec_t delay)
-{
-    ngx_gateway_select_node_t  *node;
-
-    if (!ngx_gateway_select_same(pick)) {
-        return;
-    }
-
-    node = ngx_gateway_select_node(pick->chain, pick->node);
-
-    ngx_gateway_select_raise(&node->fresh.paced,
-                             ngx_gateway_select_now() + delay);
-}
-
-
-void
-ngx_gateway_select_height(ngx_gateway_select_pick_t *pick, uint64_t height)
-{
-    ngx_gateway_select_node_t  *node;
-
-    if (!ngx_gateway_select_same(pick)) {
-        return;
-    }
-
-    node = ngx_gateway_select_node(pick->chain, pick->node);
-
-    ngx_gateway_select_raise(&node->fresh.height, height);
-
-    if (node->fresh.height == height) {
-        node->fresh.height_at = ngx_gateway_select_now();
-    }
-}
-
-
-uint64_t
-ngx_gateway_select_told(ngx_gateway_select_pick_t *pick)
-{
-    ngx_gateway_select_node_t  *node;
-
-    node = ngx_gateway_select_node(pick->chain, pick->node);
-
-    return ngx_max(node->record.height, (uint64_t) node->fresh.height);
-}
-
-
-void
-ngx_gateway_select_lacks(ngx_gateway_select_pick_t *pick,
-    gateway_ability_e ability)
-{
-    ngx_gateway_select_node_t  *node;
-
-    if (ngx_gateway_select_same(pick)) {
-        node = ngx_gateway_select_node(pick->chain, pick->node);
-        node->fresh.lacking[ability] = ngx_gateway_select_now()
-                                       + NGX_GATEWAY_SELECT_LACKS;
-    }
-}
-
-
-void
-ngx_gateway_select_able(ngx_gateway_select_pick_t *pick,
-    gateway_ability_e ability)
-{
-    ngx_gateway_select_node_t  *node;
-
-    if (ngx_gateway_select_same(pick)) {
-        node = ngx_gateway_select_node(pick->chain, pick->node);
-
-        if (node->fresh.lacking[ability]) {
-            node->fresh.lacking[ability] = 0;
-        }
-    }
-}
-
-
-/* Is the slot still that node's? */
-
-static ngx_inline ngx_uint_t
-ngx_gateway_select_same(ngx_gateway_select_pick_t *pick)
-{
-    return ngx_gateway_select_generation(pick->chain, pick->node)
-           == pick->generation;
-}
-
-
-static ngx_inline void
-ngx_gateway_select_raise(ngx_atomic_t *value, ngx_atomic_uint_t n)
-{
-    ngx_atomic_uint_t  old;
-
-    do {
-        old = *value;
-
-    } while (old < n && !ngx_atomic_cmp_set(value, old, n));
-}
-
-
-void
 ngx_gateway_select_tried_add(ngx_gateway_select_tried_t *tried,
     ngx_gateway_select_pick_t *pick)
 {
@@ -796,17 +569,9 @@ ngx_gateway_select_random_part(void)
 
 
 void
-ngx_gateway_select_pick_init(ngx_gateway_select_main_conf_t *gmcf)
+ngx_gateway_select_pick_seed(void)
 {
-    ngx_uint_t                  i, row;
-    ngx_gateway_select_sh_t    *sh;
-    ngx_gateway_select_row_t   *rows;
-    ngx_gateway_select_zone_t  *zone;
-
-    zone = ngx_gateway_select_zone(gmcf);
-    sh = zone->sh;
-    rows = sh->rows;
-    row = sh->nrows;
+    ngx_uint_t  i;
 
     if (getrandom(&ngx_gateway_select_seed, sizeof(uint64_t), GRND_NONBLOCK)
         != sizeof(uint64_t))
@@ -818,122 +583,4 @@ ngx_gateway_select_pick_init(ngx_gateway_select_main_conf_t *gmcf)
     for (i = 0; i < NGX_GATEWAY_SELECT_AHEAD; i++) {
         ngx_gateway_select_next[i] = ngx_gateway_select_random();
     }
-
-    ngx_shmtx_lock(&zone->shpool->mutex);
-
-    for (i = 0; i < sh->nrows; i++) {
-
-        if (rows[i].pid == 0) {
-            row = ngx_min(row, i);
-
-        } else if (rows[i].worker == ngx_worker
-                   && rows[i].generation == zone->generation)
-        {
-            row = i;
-            break;
-        }
-    }
-
-    if (row < sh->nrows) {
-        rows[row].pid = ngx_pid;
-        rows[row].worker = ngx_worker;
-        rows[row].generation = zone->generation;
-
-        ngx_gateway_select_row_clear(sh, row);
-        ngx_gateway_select_row_list(sh);
-    }
-
-    ngx_shmtx_unlock(&zone->shpool->mutex);
-
-    ngx_gateway_select_row = (row < sh->nrows) ? (uint32_t) row
-                                               : NGX_GATEWAY_SELECT_NO_ROW;
-}
-
-
-void
-ngx_gateway_select_pick_exit(ngx_gateway_select_main_conf_t *gmcf)
-{
-    ngx_gateway_select_zone_t  *zone;
-
-    if (ngx_gateway_select_row == NGX_GATEWAY_SELECT_NO_ROW) {
-        return;
-    }
-
-    zone = ngx_gateway_select_zone(gmcf);
-
-    ngx_shmtx_lock(&zone->shpool->mutex);
-
-    zone->sh->rows[ngx_gateway_select_row].pid = 0;
-    ngx_gateway_select_row_list(zone->sh);
-
-    ngx_shmtx_unlock(&zone->shpool->mutex);
-
-    ngx_gateway_select_row = NGX_GATEWAY_SELECT_NO_ROW;
-}
-
-
-/* A worker of an older configuration that was killed has no successor. */
-
-void
-ngx_gateway_select_pick_sweep(ngx_gateway_select_main_conf_t *gmcf)
-{
-    ngx_uint_t                  i;
-    ngx_gateway_select_row_t   *rows;
-    ngx_gateway_select_zone_t  *zone;
-
-    zone = ngx_gateway_select_zone(gmcf);
-    rows = zone->sh->rows;
-
-    ngx_shmtx_lock(&zone->shpool->mutex);
-
-    for (i = 0; i < zone->sh->nrows; i++) {
-
-        if (rows[i].pid
-            && rows[i].pid != ngx_pid
-            && kill(rows[i].pid, 0) == -1 && ngx_errno == NGX_ESRCH)
-        {
-            rows[i].pid = 0;
-            ngx_gateway_select_row_list(zone->sh);
-        }
-    }
-
-    ngx_shmtx_unlock(&zone->shpool->mutex);
-}
-
-
-/* The lock is held. */
-
-static void
-ngx_gateway_select_row_clear(ngx_gateway_select_sh_t *sh, ngx_uint_t row)
-{
-    ngx_uint_t                      i, n;
-    ngx_gateway_select_chain_sh_t  *chain;
-
-    for (i = 0; i < sh->nchains; i++) {
-
-        chain = sh->chains[i];
-
-        for (n = 0; n < chain->nnodes; n++) {
-            ngx_gateway_select_counter(chain, n, row) = 0;
-        }
-    }
-}
-
-
-/* Rows that are added up.  The lock is held. */
-
-static void
-ngx_gateway_select_row_list(ngx_gateway_select_sh_t *sh)
-{
-    ngx_uint_t  i, n;
-
-    n = 0;
-
-    for (i = 0; i < sh->nrows; i++) {
-        if (sh->rows[i].pid) {
-            sh->used[n++] = (uint16_t) i;
-        }
-    }
-
-    sh->nused = n;
 }

@@ -130,16 +130,19 @@ void ngx_gateway_select_lacks(ngx_gateway_select_pick_t *pick,
 void ngx_gateway_select_able(ngx_gateway_select_pick_t *pick,
     gateway_ability_e ability);
 
+/* Worker's start: seeds the random numbers. */
+void ngx_gateway_select_pick_seed(void);
+
 /*
- * Worker's start and end: takes a row of in-flight counters, seeds the random
- * numbers.  Without a row (too many old workers still end) what this worker
- * has in flight is not counted.
+ * Worker's start and end: takes a row of in-flight counters.  Without a row
+ * (too many old workers still end) what this worker has in flight is not
+ * counted.
  */
-void ngx_gateway_select_pick_init(ngx_gateway_select_main_conf_t *gmcf);
-void ngx_gateway_select_pick_exit(ngx_gateway_select_main_conf_t *gmcf);
+void ngx_gateway_select_rows_take(ngx_gateway_select_main_conf_t *gmcf);
+void ngx_gateway_select_rows_give(ngx_gateway_select_main_conf_t *gmcf);
 
 /* Rows of processes that are gone are freed; the leader, now and then. */
-void ngx_gateway_select_pick_sweep(ngx_gateway_select_main_conf_t *gmcf);
+void ngx_gateway_select_rows_sweep(ngx_gateway_select_main_conf_t *gmcf);
 
 /* The node's tries in flight, of all workers. */
 uint32_t ngx_gateway_select_inflight(ngx_gateway_select_chain_sh_t *chain,
