@@ -222,7 +222,8 @@ sub evidence {
     my ($calls, $from, $checks) = (0);
     becomes(sub { row($gateway, 0)->{height} }, 1000, 'heights are asked');
 
-    # as long as it takes the others to be asked four times
+    # as long as it takes the others to be asked some times; a test that
+    # stands still for an interval makes an idle one of it
 
     my $others = $servers->checks(1);
     $gateway->wait_for(sub {
@@ -232,9 +233,9 @@ sub evidence {
         if (!defined $from && $servers->checks(1) > $others) {
             ($from, $calls, $checks) = (1, 0, $servers->checks(0));
         }
-        $servers->checks(1) >= $others + 5;
+        $servers->checks(1) >= $others + 7;
     }, 90) or fail('idle ones are asked');
-    cmp_ok($servers->checks(0) - $checks, '<=', 1, 'who is busy is not');
+    cmp_ok($servers->checks(0) - $checks, '<=', 2, 'who is busy is not');
     cmp_ok($calls, '>', 10, 'as its callers tell');
     is(reasons($gateway, 0), '', 'nobody is out');
 
