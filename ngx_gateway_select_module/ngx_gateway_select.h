@@ -85,6 +85,7 @@ struct ngx_gateway_select_chain_s {
     ngx_array_t                    checks;     /* ..._check_t * */
     mesh_http_url_t               *witness;    /* or NULL */
     mesh_http_url_t               *altruist;   /* or NULL */
+    double                         verify;     /* share of calls, 1 */
     double                         hedge;      /* share of calls, 0.05 */
     ngx_array_t                    headers;    /* mesh_http_header_t */
     ngx_array_t                    writes;     /* ngx_str_t: write_method */

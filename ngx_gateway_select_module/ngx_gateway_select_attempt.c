@@ -20,6 +20,10 @@
 #define NGX_GATEWAY_SELECT_PACE_MAX      600000
 #define NGX_GATEWAY_SELECT_ATTEMPT_POOL  4096
 
+/* bytes of an answer that are held even where it is not held as a whole */
+
+#define NGX_GATEWAY_SELECT_STREAM_AFTER  65536
+
 
 static ngx_gateway_select_attempt_t *ngx_gateway_select_attempt_create(
     ngx_gateway_select_call_t *call);
@@ -33,13 +37,15 @@ static ngx_int_t ngx_gateway_select_attempt_begin(
     ngx_gateway_select_attempt_t *attempt);
 static ngx_int_t ngx_gateway_select_attempt_sink(void *data,
     mesh_http_result_t *result, u_char *p, size_t n);
+static ngx_int_t ngx_gateway_select_attempt_stream(
+    ngx_gateway_select_attempt_t *attempt, mesh_http_result_t *result);
 static void ngx_gateway_select_attempt_done(void *data,
     mesh_http_result_t *result);
 static gateway_try_e ngx_gateway_select_attempt_judge(
     ngx_gateway_select_attempt_t *attempt, mesh_http_result_t *result);
 static gateway_fault_e ngx_gateway_select_attempt_fault(
     ngx_gateway_select_attempt_t *attempt, mesh_http_result_t *result);
-static ngx_int_t ngx_gateway_select_attempt_keep(
+static ngx_int_t ngx_gateway_select_attempt_type(
     ngx_gateway_select_attempt_t *attempt, mesh_http_result_t *result);
 static void ngx_gateway_select_attempt_told(
     ngx_gateway_select_attempt_t *attempt, mesh_http_result_t *result,
@@ -307,13 +313,13 @@ static ngx_int_t
 ngx_gateway_select_attempt_sink(void *data, mesh_http_result_t *result,
     u_char *p, size_t n)
 {
-    return ngx_gateway_select_attempt_take(data, p, n);
+    return ngx_gateway_select_attempt_take(data, result, p, n);
 }
 
 
 ngx_int_t
 ngx_gateway_select_attempt_take(ngx_gateway_select_attempt_t *attempt,
-    u_char *p, size_t n)
+    mesh_http_result_t *result, u_char *p, size_t n)
 {
     ngx_int_t  rc;
 
@@ -328,7 +334,50 @@ ngx_gateway_select_attempt_take(ngx_gateway_select_attempt_t *attempt,
         attempt->too_long = 1;
     }
 
+    if (rc == NGX_OK
+        && attempt->hold.size >= NGX_GATEWAY_SELECT_STREAM_AFTER
+        && !attempt->call->verify)
+    {
+        return ngx_gateway_select_attempt_stream(attempt, result);
+    }
+
     return rc;
+}
+
+
+/* What an answer begins with must be good before the caller sees it. */
+
+static ngx_int_t
+ngx_gateway_select_attempt_stream(ngx_gateway_select_attempt_t *attempt,
+    mesh_http_result_t *result)
+{
+    gateway_fault_e             fault;
+    ngx_gateway_select_call_t  *call;
+
+    call = attempt->call;
+
+    if (call->stream == NULL) {
+
+        if (call->request != call->request->main) {
+            return NGX_OK;
+        }
+
+        attempt->status = attempt->relay ? NGX_HTTP_OK : result->status;
+
+        fault = ngx_gateway_select_attempt_fault(attempt, result);
+
+        if (fault != GATEWAY_FAULT_NONE && fault != GATEWAY_FAULT_CALLER) {
+            return NGX_OK;
+        }
+
+        if (ngx_gateway_select_attempt_type(attempt, result) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    ngx_gateway_select_stream_more(attempt);
+
+    return NGX_OK;
 }
 
 
@@ -404,9 +453,13 @@ ngx_gateway_select_attempt_judge(ngx_gateway_select_attempt_t *attempt,
 
     attempt->fault = ngx_gateway_select_attempt_fault(attempt, result);
 
-    if (ngx_gateway_select_attempt_keep(attempt, result) != NGX_OK) {
+    if (attempt->call->stream != attempt
+        && ngx_gateway_select_attempt_type(attempt, result) != NGX_OK)
+    {
         return GATEWAY_TRY_CENSORED;
     }
+
+    attempt->held = 1;
 
     return ngx_gateway_select_attempt_tries[attempt->fault];
 }
@@ -451,17 +504,24 @@ ngx_gateway_select_attempt_fault(ngx_gateway_select_attempt_t *attempt,
 }
 
 
-/* What the result holds ends with it. */
+/* Of a servicer only the text of the response is known. */
 
 static ngx_int_t
-ngx_gateway_select_attempt_keep(ngx_gateway_select_attempt_t *attempt,
+ngx_gateway_select_attempt_type(ngx_gateway_select_attempt_t *attempt,
     mesh_http_result_t *result)
 {
     ngx_str_t   *encoding;
     ngx_pool_t  *pool;
 
     if (attempt->relay) {
-        attempt->held = 1;
+
+        if (attempt->scan.json) {
+            ngx_str_set(&attempt->content_type, "application/json");
+
+        } else {
+            ngx_str_set(&attempt->content_type, "text/plain");
+        }
+
         return NGX_OK;
     }
 
@@ -484,8 +544,6 @@ ngx_gateway_select_attempt_keep(ngx_gateway_select_attempt_t *attempt,
             return NGX_ERROR;
         }
     }
-
-    attempt->held = 1;
 
     return NGX_OK;
 }

@@ -12,6 +12,7 @@
 #define NGX_GATEWAY_SELECT_CALL_LEAST  20
 
 
+static ngx_uint_t ngx_gateway_select_call_drawn(double share);
 static void ngx_gateway_select_call_next(ngx_gateway_select_call_t *call,
     ngx_uint_t hedge);
 static void ngx_gateway_select_call_retry(ngx_gateway_select_call_t *call,
@@ -34,7 +35,7 @@ ngx_gateway_select_call_begin(ngx_gateway_select_call_t *call)
 {
     call->state = NGX_GATEWAY_SELECT_CALL_TRYING;
     call->agreed = 1;
-    call->verify = 1;
+    call->verify = ngx_gateway_select_call_drawn(call->chain->verify);
     call->begun = ngx_current_msec;
     call->deadline = ngx_current_msec + call->glcf->deadline;
 
@@ -72,6 +73,13 @@ ngx_gateway_select_call_begin(ngx_gateway_select_call_t *call)
 }
 
 
+static ngx_uint_t
+ngx_gateway_select_call_drawn(double share)
+{
+    return (double) ngx_random() < share * ((double) RAND_MAX + 1);
+}
+
+
 static void
 ngx_gateway_select_call_next(ngx_gateway_select_call_t *call,
     ngx_uint_t hedge)
@@ -102,6 +110,11 @@ ngx_gateway_select_call_ended(ngx_gateway_select_attempt_t *attempt)
     ngx_gateway_select_call_t  *call;
 
     call = attempt->call;
+
+    if (call->stream == attempt) {
+        ngx_gateway_select_stream_end(attempt);
+        return;
+    }
 
     if (attempt->held
         && (attempt->fault == GATEWAY_FAULT_NONE
@@ -412,6 +425,10 @@ ngx_gateway_select_call_cancel(ngx_gateway_select_call_t *call)
 
     if (call->timer.timer_set) {
         ngx_del_timer(&call->timer);
+    }
+
+    if (call->more.posted) {
+        ngx_delete_posted_event(&call->more);
     }
 
     for (i = 0; i < call->n; i++) {

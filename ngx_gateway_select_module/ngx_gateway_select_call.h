@@ -38,6 +38,7 @@ typedef enum {
     NGX_GATEWAY_SELECT_CALL_READING = 0,   /* the caller's body */
     NGX_GATEWAY_SELECT_CALL_TRYING,        /* nodes */
     NGX_GATEWAY_SELECT_CALL_FALLING,       /* back to the altruist */
+    NGX_GATEWAY_SELECT_CALL_STREAMING,     /* an answer that still comes */
     NGX_GATEWAY_SELECT_CALL_ANSWERED
 } ngx_gateway_select_call_state_e;
 
@@ -68,9 +69,13 @@ typedef struct {
     ngx_chain_t                   **last;
     ngx_temp_file_t                *file;
     ngx_path_t                     *path;
+    ngx_chain_t                    *given;     /* of memory, maybe not sent */
     size_t                          memory;    /* at most */
     off_t                           limit;
-    off_t                           size;
+    off_t                           size;      /* of all that was added */
+    off_t                           gone;      /* of it, sent */
+    off_t                           shown;     /* of the file, given */
+    unsigned                        filing:1;  /* more goes to the file */
 } ngx_gateway_select_hold_t;
 
 
@@ -78,8 +83,15 @@ typedef struct {
 ngx_int_t ngx_gateway_select_hold_add(ngx_gateway_select_hold_t *hold,
     u_char *p, size_t n, ngx_log_t *log);
 
-/* All of it, for output; the last buffer is not marked so. */
-ngx_chain_t *ngx_gateway_select_hold_chain(ngx_gateway_select_hold_t *hold);
+/*
+ * What has not been given yet, for output; the last buffer is not marked so.
+ * NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_gateway_select_hold_give(ngx_gateway_select_hold_t *hold,
+    ngx_chain_t **out);
+
+/* All that was given is sent, its memory and room in the file are free. */
+void ngx_gateway_select_hold_sent(ngx_gateway_select_hold_t *hold);
 
 
 /*
@@ -136,6 +148,7 @@ struct ngx_gateway_select_call_s {
     uint64_t                        client;
     uint64_t                        higher;    /* least height that counts */
     ngx_event_t                     timer;
+    ngx_event_t                     more;      /* of what is streamed */
     ngx_msec_t                      begun;
     ngx_msec_t                      deadline;
     ngx_gateway_select_payload_t   *payload;   /* of relays, NULL: none yet */
@@ -147,9 +160,11 @@ struct ngx_gateway_select_call_s {
     ngx_uint_t                      open;
     ngx_gateway_select_attempt_t   *last;      /* that has an answer */
     ngx_gateway_select_attempt_t   *fallback;  /* a null, if none is better */
+    ngx_gateway_select_attempt_t   *stream;    /* that goes on to the caller */
     ngx_gateway_select_reason_e     reason;    /* of the last pick */
     unsigned                        write:1;
-    unsigned                        verify:1;  /* signatures, once held */
+    unsigned                        verify:1;  /* answers are held, and */
+                                               /*   signatures verified */
     unsigned                        too_large:1;   /* to be a relay */
     unsigned                        not_utf8:1;    /* the same */
     unsigned                        sent:1;    /* a write has left */
@@ -159,6 +174,7 @@ struct ngx_gateway_select_call_s {
     unsigned                        hedging:1; /* the attempt being begun */
     unsigned                        sticky:1;  /* only its origin is asked */
     unsigned                        fallen:1;  /* which is the altruist */
+    unsigned                        blocked:1; /* the caller is slow */
 };
 
 
@@ -189,7 +205,18 @@ void ngx_gateway_select_attempt_cancel(ngx_gateway_select_attempt_t *attempt);
 
 /* Takes what the caller is to get: for sinks. */
 ngx_int_t ngx_gateway_select_attempt_take(
-    ngx_gateway_select_attempt_t *attempt, u_char *p, size_t n);
+    ngx_gateway_select_attempt_t *attempt, mesh_http_result_t *result,
+    u_char *p, size_t n);
+
+
+/*
+ * _stream.c: answers that go on to callers before they are whole.  _more():
+ * there is more of it, the first time it begins and all other attempts end;
+ * _end(): that was all, or nothing more comes.  The request is finalized, but
+ * never by _more().
+ */
+void ngx_gateway_select_stream_more(ngx_gateway_select_attempt_t *attempt);
+void ngx_gateway_select_stream_end(ngx_gateway_select_attempt_t *attempt);
 
 
 /*
@@ -239,6 +266,10 @@ ngx_int_t ngx_gateway_select_origin_answer(
 
 
 /* _reply.c: what the caller gets; the request is finalized. */
+
+/* The headers alone, of an answer of this length, -1: not known yet. */
+ngx_int_t ngx_gateway_select_reply_head(ngx_gateway_select_call_t *call,
+    ngx_gateway_select_attempt_t *attempt, off_t length);
 
 void ngx_gateway_select_reply_answer(ngx_gateway_select_call_t *call,
     ngx_gateway_select_attempt_t *attempt);

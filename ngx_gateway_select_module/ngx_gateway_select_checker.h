@@ -239,6 +239,14 @@ void ngx_gateway_select_voted(ngx_gateway_select_probe_t *probe,
 void ngx_gateway_select_evidence(ngx_gateway_select_probe_t *probe,
     ngx_gateway_select_told_t *told, ngx_str_t *agreed);
 
+/*
+ * Any worker: a servicer signed another answer than this one, in the session
+ * of that height, to the relay of the proof hash, in hex.
+ */
+void ngx_gateway_select_evidence_signed(ngx_gateway_select_main_conf_t *gmcf,
+    ngx_gateway_select_pick_t *pick, uint64_t height, ngx_str_t *proof,
+    ngx_str_t *signature, ngx_str_t *text);
+
 
 /* The witness of a chain: an endpoint of the operator's trust. */
 

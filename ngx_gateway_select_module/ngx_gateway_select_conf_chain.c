@@ -147,6 +147,7 @@ ngx_gateway_select_chain_init(ngx_conf_t *cf,
     chain->timeout = NGX_CONF_UNSET_MSEC;
     chain->check_interval = NGX_CONF_UNSET_MSEC;
     chain->check_tls = NGX_CONF_UNSET;
+    chain->verify = NGX_GATEWAY_SELECT_UNSET;
     chain->hedge = NGX_GATEWAY_SELECT_UNSET;
 
     chain->record.height_tolerance = NGX_GATEWAY_SELECT_UNSET_COUNT;
@@ -197,6 +198,7 @@ ngx_gateway_select_chain_merge(ngx_gateway_select_chain_t *chain,
         chain->family = ngx_gateway_select_family_of(&chain->name);
     }
 
+    ngx_gateway_select_merge_real(chain->verify, prev ? prev->verify : 1.0);
     ngx_gateway_select_merge_real(chain->hedge, prev ? prev->hedge
                                                 : NGX_GATEWAY_SELECT_HEDGE);
 

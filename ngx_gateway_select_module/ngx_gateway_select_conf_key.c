@@ -171,6 +171,11 @@ static ngx_gateway_select_key_t  ngx_gateway_select_keys[] = {
       ngx_gateway_select_set_url,
       offsetof(ngx_gateway_select_chain_t, altruist) },
 
+    { ngx_string("verify"),
+      NGX_GATEWAY_SELECT_IN_CHAIN,
+      ngx_gateway_select_set_portion,
+      offsetof(ngx_gateway_select_chain_t, verify) },
+
     { ngx_string("hedge"),
       NGX_GATEWAY_SELECT_IN_CHAIN,
       ngx_gateway_select_set_portion,
@@ -448,7 +453,7 @@ ngx_gateway_select_set_checks(ngx_conf_t *cf,
 }
 
 
-/* a share, or its ends by name */
+/* verify, hedge: a share, or its ends by name */
 
 static char *
 ngx_gateway_select_set_portion(ngx_conf_t *cf,

@@ -9,9 +9,17 @@
 #include "ngx_gateway_select_rank.h"
 
 
+/* how long a wrong signature is held against a servicer, ms */
+
+#define NGX_GATEWAY_SELECT_FORGED_TIME  (uint64_t) 60000
+#define NGX_GATEWAY_SELECT_FORGED_MAX   600000
+
+
 static ngx_uint_t ngx_gateway_select_fold_take(
     ngx_gateway_select_fresh_t *fresh, gateway_sample_t *sample);
 static void ngx_gateway_select_fold_error(ngx_gateway_select_node_t *node,
+    uint64_t now);
+static void ngx_gateway_select_fold_forged(ngx_gateway_select_node_t *node,
     uint64_t now);
 static ngx_inline ngx_atomic_uint_t ngx_gateway_select_fold_sum(
     ngx_atomic_t *sum);
@@ -29,6 +37,9 @@ static const char
     "the answer of another call",
     "an answer that is too long",
     "%s",
+    "a relay refused with code %d",
+    "no answer of a relay, status %d",
+    "a wrong signature",
     "a wrong answer",
     "no answer",
     "an answer is overdue"
@@ -73,6 +84,10 @@ ngx_gateway_select_fold(ngx_gateway_select_chain_sh_t *chain,
         ngx_gateway_select_fold_error(node, now);
     }
 
+    if (sample.outvoted) {
+        ngx_gateway_select_fold_forged(node, now);
+    }
+
     if (paced > now) {
         gateway_record_punish(&node->record, GATEWAY_PENALTY_QUOTA, paced, 0,
                               NULL, now);
@@ -107,11 +122,13 @@ ngx_gateway_select_fold_take(ngx_gateway_select_fresh_t *fresh,
 
     sample->height = fresh->height;
     sample->height_at = fresh->height_at;
+    sample->outvoted = (uint32_t)
+                                 ngx_gateway_select_fold_sum(&fresh->forged);
 
     /* a latency is added before its try: it does not stay behind */
 
     if (n == 0) {
-        return 0;
+        return sample->outvoted != 0;
     }
 
     for (i = 0; i < GATEWAY_LATENCY_BUCKETS; i++) {
@@ -162,6 +179,35 @@ ngx_gateway_select_fold_error(ngx_gateway_select_node_t *node, uint64_t now)
 
     gateway_record_punish(&node->record, GATEWAY_PENALTY_RESPONSE, now, 0,
                           &text, now);
+}
+
+
+/*
+ * A servicer that signs other answers than it gives is out at once, each time
+ * for twice as long: no check tells that it has mended its ways.
+ */
+
+static void
+ngx_gateway_select_fold_forged(ngx_gateway_select_node_t *node, uint64_t now)
+{
+    uint64_t            time;
+    gateway_penalty_t  *penalty;
+
+    static const pocket_str_t  text = pocket_string("a wrong signature");
+
+    penalty = &node->record.penalties[GATEWAY_PENALTY_SIGNATURE];
+
+    /* what was sent before it was out tells nothing new */
+
+    if (penalty->until > now) {
+        return;
+    }
+
+    time = NGX_GATEWAY_SELECT_FORGED_TIME << ngx_min(node->record.returns, 5);
+    time = ngx_min(time, NGX_GATEWAY_SELECT_FORGED_MAX);
+
+    gateway_record_punish(&node->record, GATEWAY_PENALTY_SIGNATURE,
+                          now + time, 0, &text, now);
 }
 
 

@@ -18,6 +18,10 @@ static ngx_int_t ngx_gateway_select_hold_write(
     ngx_gateway_select_hold_t *hold, u_char *p, size_t n, ngx_log_t *log);
 static ngx_int_t ngx_gateway_select_hold_file(ngx_gateway_select_hold_t *hold,
     ngx_log_t *log);
+static ngx_chain_t *ngx_gateway_select_hold_last(
+    ngx_gateway_select_hold_t *hold);
+static ngx_int_t ngx_gateway_select_hold_given(
+    ngx_gateway_select_hold_t *hold, ngx_chain_t *out);
 
 
 ngx_int_t
@@ -33,7 +37,7 @@ ngx_gateway_select_hold_add(ngx_gateway_select_hold_t *hold, u_char *p,
         return NGX_DECLINED;
     }
 
-    if (hold->file || hold->size > (off_t) hold->memory) {
+    if (hold->filing || hold->size - hold->gone > (off_t) hold->memory) {
         return ngx_gateway_select_hold_write(hold, p, n, log);
     }
 
@@ -65,8 +69,7 @@ ngx_gateway_select_hold_room(ngx_gateway_select_hold_t *hold, size_t n,
     ngx_chain_t  *cl;
 
     if (hold->chain) {
-        cl = (ngx_chain_t *) ((u_char *) hold->last
-                              - offsetof(ngx_chain_t, next));
+        cl = ngx_gateway_select_hold_last(hold);
 
         if (cl->buf->last < cl->buf->end) {
             *buf = cl->buf;
@@ -102,11 +105,21 @@ ngx_gateway_select_hold_room(ngx_gateway_select_hold_t *hold, size_t n,
 }
 
 
+static ngx_chain_t *
+ngx_gateway_select_hold_last(ngx_gateway_select_hold_t *hold)
+{
+    return (ngx_chain_t *) ((u_char *) hold->last
+                            - offsetof(ngx_chain_t, next));
+}
+
+
 static ngx_int_t
 ngx_gateway_select_hold_write(ngx_gateway_select_hold_t *hold, u_char *p,
     size_t n, ngx_log_t *log)
 {
     ssize_t  written;
+
+    hold->filing = 1;
 
     if (hold->file == NULL
         && ngx_gateway_select_hold_file(hold, log) != NGX_OK)
@@ -159,34 +172,103 @@ ngx_gateway_select_hold_file(ngx_gateway_select_hold_t *hold, ngx_log_t *log)
 }
 
 
-ngx_chain_t *
-ngx_gateway_select_hold_chain(ngx_gateway_select_hold_t *hold)
+ngx_int_t
+ngx_gateway_select_hold_give(ngx_gateway_select_hold_t *hold,
+    ngx_chain_t **out)
 {
     ngx_buf_t    *b;
     ngx_chain_t  *cl;
 
-    if (hold->chain == NULL) {
-        hold->last = &hold->chain;
+    *out = hold->chain;
+
+    if (hold->chain) {
+
+        /* what is given is not added to any more */
+
+        cl = ngx_gateway_select_hold_last(hold);
+        cl->buf->end = cl->buf->last;
+
+    } else {
+        hold->last = out;
     }
 
-    if (hold->file) {
+    if (hold->file && hold->file->offset > hold->shown) {
         b = ngx_calloc_buf(hold->pool);
         cl = ngx_alloc_chain_link(hold->pool);
 
         if (b == NULL || cl == NULL) {
-            return NULL;
+            return NGX_ERROR;
         }
 
         b->in_file = 1;
         b->file = &hold->file->file;
+        b->file_pos = hold->shown;
         b->file_last = hold->file->offset;
+
+        hold->shown = hold->file->offset;
 
         cl->buf = b;
         cl->next = NULL;
 
         *hold->last = cl;
-        hold->last = &cl->next;
     }
 
-    return hold->chain;
+    return ngx_gateway_select_hold_given(hold, *out);
+}
+
+
+/* The links of what is given are others' to change. */
+
+static ngx_int_t
+ngx_gateway_select_hold_given(ngx_gateway_select_hold_t *hold,
+    ngx_chain_t *out)
+{
+    ngx_chain_t  *cl;
+
+    hold->chain = NULL;
+
+    for ( /* void */ ; out; out = out->next) {
+
+        cl = ngx_alloc_chain_link(hold->pool);
+        if (cl == NULL) {
+            return NGX_ERROR;
+        }
+
+        cl->buf = out->buf;
+        cl->next = hold->given;
+        hold->given = cl;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_gateway_select_hold_sent(ngx_gateway_select_hold_t *hold)
+{
+    ngx_chain_t  *cl, *next;
+
+    for (cl = hold->given; cl; cl = next) {
+        next = cl->next;
+
+        if (!cl->buf->in_file) {
+            (void) ngx_pfree(hold->pool, cl->buf->start);
+        }
+
+        ngx_free_chain(hold->pool, cl);
+    }
+
+    hold->given = NULL;
+
+    if (hold->chain || (hold->file && hold->file->offset > hold->shown)) {
+        return;
+    }
+
+    hold->gone = hold->size;
+    hold->filing = 0;
+    hold->shown = 0;
+
+    if (hold->file) {
+        hold->file->offset = 0;
+    }
 }

@@ -75,6 +75,13 @@ static ngx_command_t  ngx_gateway_select_commands[] = {
       0,
       NULL },
 
+    { ngx_string("gateway_verify"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_gateway_select_conf_portion,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_gateway_select_chain_t, verify),
+      NULL },
+
     { ngx_string("gateway_hedge"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_gateway_select_conf_portion,

@@ -39,6 +39,9 @@ typedef enum {
     NGX_GATEWAY_SELECT_WRONG_CALL,         /* the answer of another call */
     NGX_GATEWAY_SELECT_WRONG_SIZE,         /* an answer too long */
     NGX_GATEWAY_SELECT_WRONG_EXCHANGE,     /* n: mesh_http_outcome_e */
+    NGX_GATEWAY_SELECT_WRONG_REFUSAL,      /* n: code of pocketcore */
+    NGX_GATEWAY_SELECT_WRONG_RELAY,        /* n: of HTTP; no relay's answer */
+    NGX_GATEWAY_SELECT_WRONG_SIGNATURE,
     NGX_GATEWAY_SELECT_WRONG_ANSWER,
     NGX_GATEWAY_SELECT_WRONG_LOST,
     NGX_GATEWAY_SELECT_WRONG_OVERDUE,

@@ -17,6 +17,10 @@
 
 static ngx_int_t ngx_gateway_select_reply_send(ngx_http_request_t *r,
     ngx_chain_t *out, off_t size);
+static ngx_int_t ngx_gateway_select_reply_header_out(ngx_http_request_t *r,
+    off_t size);
+static ngx_int_t ngx_gateway_select_reply_body(ngx_http_request_t *r,
+    ngx_chain_t *out);
 static ngx_int_t ngx_gateway_select_reply_text(ngx_http_request_t *r,
     ngx_gateway_select_call_error_e error);
 static ngx_str_t *ngx_gateway_select_reply_reason(
@@ -98,7 +102,6 @@ ngx_gateway_select_reply_answer(ngx_gateway_select_call_t *call,
 {
     ngx_int_t            rc;
     ngx_chain_t         *out;
-    ngx_table_elt_t     *h;
     ngx_http_request_t  *r;
 
     r = call->request;
@@ -110,18 +113,34 @@ ngx_gateway_select_reply_answer(ngx_gateway_select_call_t *call,
                                        attempt->scan.height, call->back);
     }
 
-    if (ngx_gateway_select_origin_answer(attempt) != NGX_OK) {
+    if (ngx_gateway_select_origin_answer(attempt) != NGX_OK
+        || ngx_gateway_select_hold_give(&attempt->hold, &out) != NGX_OK)
+    {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
     }
 
-    out = ngx_gateway_select_hold_chain(&attempt->hold);
+    rc = ngx_gateway_select_reply_head(call, attempt, attempt->hold.size);
 
-    if ((out == NULL && attempt->hold.size)
-        || ngx_gateway_select_reply_told(call, attempt) != NGX_OK)
-    {
-        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-        return;
+    if (rc != NGX_ERROR && rc <= NGX_OK && !r->header_only) {
+        rc = ngx_gateway_select_reply_body(r, out);
+    }
+
+    ngx_http_finalize_request(r, rc);
+}
+
+
+ngx_int_t
+ngx_gateway_select_reply_head(ngx_gateway_select_call_t *call,
+    ngx_gateway_select_attempt_t *attempt, off_t length)
+{
+    ngx_table_elt_t     *h;
+    ngx_http_request_t  *r;
+
+    r = call->request;
+
+    if (ngx_gateway_select_reply_told(call, attempt) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     r->headers_out.status = attempt->status;
@@ -132,17 +151,14 @@ ngx_gateway_select_reply_answer(ngx_gateway_select_call_t *call,
         h = ngx_gateway_select_reply_header(r, "Content-Encoding");
 
         if (h == NULL) {
-            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-            return;
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
         h->value = attempt->encoding;
         r->headers_out.content_encoding = h;
     }
 
-    rc = ngx_gateway_select_reply_send(r, out, attempt->hold.size);
-
-    ngx_http_finalize_request(r, rc);
+    return ngx_gateway_select_reply_header_out(r, length);
 }
 
 
@@ -317,10 +333,21 @@ static ngx_int_t
 ngx_gateway_select_reply_send(ngx_http_request_t *r, ngx_chain_t *out,
     off_t size)
 {
-    ngx_int_t     rc;
-    ngx_buf_t    *b;
-    ngx_chain_t  *cl, empty;
+    ngx_int_t  rc;
 
+    rc = ngx_gateway_select_reply_header_out(r, size);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    return ngx_gateway_select_reply_body(r, out);
+}
+
+
+static ngx_int_t
+ngx_gateway_select_reply_header_out(ngx_http_request_t *r, off_t size)
+{
     if (ngx_gateway_select_reply_cors(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -332,11 +359,15 @@ ngx_gateway_select_reply_send(ngx_http_request_t *r, ngx_chain_t *out,
         r->header_only = (r->method == NGX_HTTP_OPTIONS);
     }
 
-    rc = ngx_http_send_header(r);
+    return ngx_http_send_header(r);
+}
 
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
-    }
+
+static ngx_int_t
+ngx_gateway_select_reply_body(ngx_http_request_t *r, ngx_chain_t *out)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl, empty;
 
     if (out == NULL) {
         b = ngx_calloc_buf(r->pool);

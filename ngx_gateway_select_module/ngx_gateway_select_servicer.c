@@ -22,8 +22,6 @@ static ngx_int_t ngx_gateway_select_servicer_path(
     ngx_gateway_select_call_t *call, pocket_str_t *path);
 static ngx_int_t ngx_gateway_select_servicer_sink(void *data,
     mesh_http_result_t *result, u_char *p, size_t n);
-static gateway_try_e ngx_gateway_select_servicer_answered(
-    ngx_gateway_select_attempt_t *attempt);
 static gateway_try_e ngx_gateway_select_servicer_error(
     ngx_gateway_select_attempt_t *attempt,
     ngx_gateway_select_verdict_t *verdict);
@@ -222,7 +220,8 @@ ngx_gateway_select_servicer_sink(void *data, mesh_http_result_t *result,
             break;
         }
 
-        rc = ngx_gateway_select_attempt_take(attempt, text.data, text.len);
+        rc = ngx_gateway_select_attempt_take(attempt, result, text.data,
+                                             text.len);
 
         if (rc != NGX_OK) {
             return rc;
@@ -248,7 +247,8 @@ ngx_gateway_select_servicer_judge(ngx_gateway_select_attempt_t *attempt,
     switch (verdict.verdict) {
 
     case POCKET_ANSWER_GOOD:
-        return ngx_gateway_select_servicer_answered(attempt);
+        attempt->status = NGX_HTTP_OK;
+        return GATEWAY_TRY_OK;
 
     case POCKET_ANSWER_ERROR:
         return ngx_gateway_select_servicer_error(attempt, &verdict);
@@ -263,24 +263,6 @@ ngx_gateway_select_servicer_judge(ngx_gateway_select_attempt_t *attempt,
     default: /* POCKET_ANSWER_FAILED */
         return GATEWAY_TRY_CENSORED;
     }
-}
-
-
-/* Status and type of a chain's answer are not relayed. */
-
-static gateway_try_e
-ngx_gateway_select_servicer_answered(ngx_gateway_select_attempt_t *attempt)
-{
-    attempt->status = NGX_HTTP_OK;
-
-    if (attempt->scan.json) {
-        ngx_str_set(&attempt->content_type, "application/json");
-
-    } else {
-        ngx_str_set(&attempt->content_type, "text/plain");
-    }
-
-    return GATEWAY_TRY_OK;
 }
 
 
@@ -320,6 +302,10 @@ ngx_gateway_select_servicer_error(ngx_gateway_select_attempt_t *attempt,
         return GATEWAY_TRY_CENSORED;
     }
 
+    attempt->pick.wrong =
+                    ngx_gateway_select_wrong(NGX_GATEWAY_SELECT_WRONG_REFUSAL,
+                                             error->code);
+
     return GATEWAY_TRY_FAILED;
 }
 
@@ -328,11 +314,31 @@ static gateway_try_e
 ngx_gateway_select_servicer_forged(ngx_gateway_select_attempt_t *attempt,
     ngx_gateway_select_verdict_t *verdict)
 {
-    ngx_log_error(NGX_LOG_WARN, attempt->call->request->connection->log, 0,
-                  "servicer \"%V\" of chain \"%V\" signed another answer than "
-                  "it gave", &attempt->node, &attempt->call->name);
+    ngx_str_t                   text;
+    ngx_chain_t                *cl;
+    ngx_gateway_select_call_t  *call;
+
+    call = attempt->call;
+
+    if (verdict->verdict == POCKET_ANSWER_FORGED) {
+
+        ngx_log_error(NGX_LOG_WARN, call->request->connection->log, 0,
+                      "servicer \"%V\" of chain \"%V\" signed another answer "
+                      "than it gave", &attempt->node, &call->name);
+
+        cl = attempt->hold.chain;
+
+        text.data = cl ? cl->buf->pos : NULL;
+        text.len = cl ? (size_t) (cl->buf->last - cl->buf->pos) : 0;
+
+        ngx_gateway_select_signed_forged(call->gmcf, &attempt->pick,
+                                         attempt->relay, verdict, &text);
+    }
 
     attempt->fault = GATEWAY_FAULT_NODE;
+    attempt->pick.wrong =
+                  ngx_gateway_select_wrong(NGX_GATEWAY_SELECT_WRONG_SIGNATURE,
+                                           0);
 
     return GATEWAY_TRY_FAILED;
 }
@@ -357,6 +363,9 @@ ngx_gateway_select_servicer_none(ngx_gateway_select_attempt_t *attempt,
                   result->status, verdict->err.len, verdict->err.text);
 
     attempt->fault = GATEWAY_FAULT_NODE;
+    attempt->pick.wrong =
+                     ngx_gateway_select_wrong(NGX_GATEWAY_SELECT_WRONG_RELAY,
+                                              result->status);
 
     return GATEWAY_TRY_FAILED;
 }

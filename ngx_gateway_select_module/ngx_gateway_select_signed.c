@@ -9,6 +9,7 @@
 
 #include "ngx_gateway_select_checker.h"
 #include "ngx_gateway_select_signed.h"
+#include "pocket_key.h"
 
 #include <sodium.h>
 
@@ -330,6 +331,37 @@ ngx_gateway_select_signed_error(ngx_gateway_select_main_conf_t *gmcf,
     }
 
     return ngx_gateway_select_session_outcome(gmcf, pick, error->code);
+}
+
+
+void
+ngx_gateway_select_signed_forged(ngx_gateway_select_main_conf_t *gmcf,
+    ngx_gateway_select_pick_t *pick, ngx_gateway_select_signed_t *relay,
+    ngx_gateway_select_verdict_t *verdict, ngx_str_t *text)
+{
+    ngx_str_t                   told, signature;
+    ngx_gateway_select_node_t  *node;
+    u_char                      proof[2 * POCKET_HASH_LEN];
+
+    if (ngx_gateway_select_generation(pick->chain, pick->node)
+        != pick->generation)
+    {
+        return;
+    }
+
+    node = ngx_gateway_select_node(pick->chain, pick->node);
+
+    (void) ngx_atomic_fetch_add(&node->fresh.forged, 1);
+
+    (void) pocket_hex_encode(proof, relay->proof, POCKET_HASH_LEN);
+
+    told.data = proof;
+    told.len = sizeof(proof);
+    signature.data = verdict->told.signature.data;
+    signature.len = verdict->told.signature.len;
+
+    ngx_gateway_select_evidence_signed(gmcf, pick, relay->height, &told,
+                                       &signature, text);
 }
 
 

@@ -213,7 +213,7 @@ ngx_gateway_select_target_judge(ngx_gateway_select_attempt_t *attempt,
                      && attempt->fault == GATEWAY_FAULT_NONE
                      && attempt->scan.null);
 
-    if (how != GATEWAY_TRY_OK) {
+    if (how != GATEWAY_TRY_OK && attempt->pick.wrong == 0) {
         attempt->pick.wrong = ngx_gateway_select_target_wrong(attempt,
                                                               result);
     }

@@ -1,7 +1,8 @@
 
 /*
  * What follows of a verdict: penalties, returns, the correctness of a record,
- * evidence.  Only the leader writes, with the zone's lock held.
+ * evidence.  Only the leader writes, with the zone's lock held; evidence of
+ * wrong signatures any worker does, too.
  */
 
 
@@ -220,6 +221,46 @@ ngx_gateway_select_evidence(ngx_gateway_select_probe_t *probe,
 
     ngx_gateway_select_zone_warn(
                        ngx_gateway_select_zone(probe->watch->checker->gmcf));
+}
+
+
+void
+ngx_gateway_select_evidence_signed(ngx_gateway_select_main_conf_t *gmcf,
+    ngx_gateway_select_pick_t *pick, uint64_t height, ngx_str_t *proof,
+    ngx_str_t *signature, ngx_str_t *text)
+{
+    ngx_gateway_select_zone_t      *zone;
+    ngx_gateway_select_evidence_t  *evidence;
+
+    static ngx_str_t  check = ngx_string("signature");
+
+    zone = ngx_gateway_select_zone(gmcf);
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    evidence = ngx_gateway_select_evidence_next(gmcf);
+
+    if (evidence) {
+        evidence->at = ngx_gateway_select_now();
+        evidence->block = height;
+        evidence->chain = pick->chain->index;
+        evidence->node = pick->node;
+        evidence->generation = pick->generation;
+
+        evidence->check_len = ngx_gateway_select_evidence_copy(
+                           evidence->check, sizeof(evidence->check), &check);
+        evidence->told_len = ngx_gateway_select_evidence_copy(
+                              evidence->told, sizeof(evidence->told), proof);
+        evidence->agreed_len = 0;
+        evidence->signature_len = ngx_gateway_select_evidence_copy(
+                evidence->signature, sizeof(evidence->signature), signature);
+        evidence->text_len = ngx_gateway_select_evidence_copy(
+                               evidence->text, sizeof(evidence->text), text);
+    }
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    ngx_gateway_select_zone_warn(zone);
 }
 
 

@@ -108,6 +108,8 @@ for (@keys) {
 # keys of gateway_chain {} alone, and those of calls
 
 my @calls = (
+    ['verify', ['always', 'off', '10%', '0.5%', '100%'],
+     ['on', '101%', '10', '%', 'x%']],
     ['hedge', ['always', 'off', '5%', '0.5%', '100%'],
      ['on', '101%', '5', '%', 'x%']],
     ['altruist', ['http://127.0.0.1:1/x'], ['127.0.0.1', 'ftp://a']],
