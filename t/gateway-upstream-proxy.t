@@ -46,7 +46,8 @@ for my $zone ('', 'zone pool 128k;') {
         $dialed += $servers->connections($_);
     }
     is($asked, $sum->{n}, "each request once $zone");
-    cmp_ok($dialed, '<=', 40, "connections are kept $zone");
+    # nginx itself gives one up after 1000 requests
+    cmp_ok($dialed, '<=', 20 + $sum->{n} / 500, "connections are kept $zone");
 
     # those that servers close meanwhile cost nothing
     for my $i (0 .. 2) {
