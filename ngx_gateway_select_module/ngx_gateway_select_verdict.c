@@ -249,9 +249,10 @@ ngx_gateway_select_evidence_signed(ngx_gateway_select_main_conf_t *gmcf,
 
         evidence->check_len = ngx_gateway_select_evidence_copy(
                            evidence->check, sizeof(evidence->check), &check);
-        evidence->told_len = ngx_gateway_select_evidence_copy(
-                              evidence->told, sizeof(evidence->told), proof);
+        evidence->told_len = 0;
         evidence->agreed_len = 0;
+        evidence->proof_len = ngx_gateway_select_evidence_copy(
+                            evidence->proof, sizeof(evidence->proof), proof);
         evidence->signature_len = ngx_gateway_select_evidence_copy(
                 evidence->signature, sizeof(evidence->signature), signature);
         evidence->text_len = ngx_gateway_select_evidence_copy(

@@ -680,8 +680,10 @@ pocket_answer_end(pocket_answer_t *answer, const pocket_str_t *servicer,
         return POCKET_ANSWER_ERROR;
     }
 
-    if (!answer->told) {
-        (void) pocket_json_refuse(err, NULL, "neither response nor error");
+    /* by another spelling of its name it may be there once more */
+
+    if (!answer->told || told->response.len) {
+        (void) pocket_json_refuse(err, NULL, "not one response");
         return POCKET_ANSWER_NONE;
     }
 

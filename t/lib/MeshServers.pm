@@ -300,7 +300,8 @@ sub request {
             . "X-Server: $server->{i}\r\n\r\n");
     }
 
-    my $text = $set{body} // $self->answer($server, \%set, $body);
+    my $text = length($set{body} // '') ? $set{body}
+                                        : $self->answer($server, \%set, $body);
     $text = JSON::PP->new->latin1->canonical->encode({ id => 1, result =>
         { head => $head, body => $body } }) if $set{echo};
     my $answer = "HTTP/1.1 $set{status} Status\r\nX-Server: $server->{i}\r\n"

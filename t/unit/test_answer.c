@@ -105,6 +105,8 @@ static const test_row_t  test_rows[] = {
       POCKET_ANSWER_NONE },
     { "two responses", "{\"response\":\"a\",\"response\":\"b\"}", "a",
       POCKET_ANSWER_NONE },
+    { "another one by another name", "{\"response\":\"a\",\"Response\":"
+      "\"b\"}", "a", POCKET_ANSWER_NONE },
     { "cut in the response", "{\"response\":\"abc", "abc",
       POCKET_ANSWER_NONE },
     { "cut in an escape", "{\"response\":\"abc\\u00", "abc",
