@@ -147,12 +147,12 @@ for (@faults) {
     $gateway->end;
 }
 
-# a wrong signature: out at once, and why
+# a wrong signature: out at once, and why; without checks, which see it, too
 
 {
     $net->mocks->set(0, mode => '', status => 200,
                      body => relayed($ok, '0' x 128));
-    my $gateway = $net->gateway(http => $auth);
+    my $gateway = $net->gateway(http => $auth, family => 'none');
     ok($gateway->wait(sub {
         $gateway->ask('/relay/0021');
         return excluded(told($gateway, $net, $mock)) eq 'signature';
@@ -169,7 +169,7 @@ for (@faults) {
 
     # who does not verify, does not know
 
-    my $blind = $net->gateway(keys => 'verify off;');
+    my $blind = $net->gateway(family => 'none', keys => 'verify off;');
     my @answers;
     ok($blind->wait(sub {
         push @answers, $blind->ask('/relay/0021');
@@ -178,7 +178,7 @@ for (@faults) {
     is(scalar(grep { $_->{status} != 200 } @answers), 0, 'none fails');
     $blind->end;
 
-    my $some = $net->gateway(http => 'gateway_verify 50%;');
+    my $some = $net->gateway(family => 'none', http => 'gateway_verify 50%;');
     ok($some->wait(sub {
         $some->ask('/relay/0021');
         return $some->logged('signed another answer');

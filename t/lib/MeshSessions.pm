@@ -90,7 +90,8 @@ sub gateway {
     my $gateway = MeshPool->new(%o, http =>
         'gateway_dispatcher ' . $self->{node}->url . ';
          gateway_apps %DIR%/apps.json; ' . ($o{http} // '')
-        . 'gateway_chain 0021 { family evm; check_interval 60s;
+        . 'gateway_chain 0021 { family ' . ($o{family} // 'evm')
+        . '; check_interval 60s;
                                 operator_cap 100%; '
         . ($o{keys} // '') . ' }', server => $o{server} //
         'location /relay/ { client_max_body_size 8m; gateway_relay; }
