@@ -93,10 +93,6 @@ my $mock = $net->mock(0);
        "a fault of a servicer's chain: another is asked");
     is(scalar(grep { $net->servicer($_) == 2 } @all), 0, 'never that one');
 
-    $net->chain->set(0, error => '{"code":-32603,"message":"broken"}');
-    $net->mocks->set(0, mode => '', status => 400, body => refused(71));
-    $a = $gateway->ask('/relay/0021');
-    like($a->{body}, qr/-32603/, 'all that serve say the same: it passes');
     $net->chain->set($_, error => '') for 0, 1;
     is($gateway->logged('\[alert\]'), 0, 'no alert');
     $gateway->end;
