@@ -266,7 +266,7 @@ ngx_gateway_select_conf_known(ngx_conf_t *cf, ngx_http_complex_value_t *name,
     if (name == NULL
         || name->lengths
         || gmcf->dispatchers.nelts
-        || ngx_gateway_select_chain(gmcf, &name->value) != gmcf->defaults)
+        || ngx_gateway_select_chain(gmcf, &name->value)->name.len)
     {
         return NGX_OK;
     }
