@@ -232,7 +232,7 @@ for (@faults) {
     is($a->{status}, 200, 'streamed');
     like($a->{head}, qr/^Transfer-Encoding: chunked/mi, 'in chunks');
     ok(unchunked($a->{body}) eq $long, 'whole, and as it was');
-    is(attempts($a), 1, 'at once');
+    cmp_ok(attempts($a), '<=', 2, 'at once, or after the one that refuses');
 
     # a caller that takes its time
 

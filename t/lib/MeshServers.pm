@@ -107,7 +107,9 @@ sub tell {
 
 sub set {
     my ($self, $i, %set) = @_;
-    $self->tell(join "\t", 'set', $i, %set);
+    $self->tell(join "\t", 'set', $i, map {
+        defined ? s/([%\t\n])/sprintf '%%%02x', ord $1/ger : '';
+    } %set);
     return $self;
 }
 
@@ -175,7 +177,8 @@ sub accept {
         $s->blocking(1);
         my $line = <$s> // return;
         chomp $line;
-        print $s $self->command(split /\t/, $line, -1), "\n";
+        print $s $self->command(map { s/%(..)/chr hex $1/ger }
+                                    split /\t/, $line, -1), "\n";
         return;
     }
 
