@@ -7,6 +7,11 @@
 #include "mesh_http_core.h"
 
 
+/* bytes at a time: others have their turn, the permit is asked again */
+
+#define MESH_HTTP_SEND_MAX  2097152
+
+
 typedef struct {
     const char       *name;
     const char       *action;
@@ -357,7 +362,7 @@ mesh_http_write(mesh_http_exchange_t *ex)
 
     sent = c->sent;
 
-    cl = c->send_chain(c, ex->out, 0);
+    cl = c->send_chain(c, ex->out, MESH_HTTP_SEND_MAX);
 
     if (c->sent) {
         ex->result.sent = 1;
@@ -385,6 +390,12 @@ mesh_http_write(mesh_http_exchange_t *ex)
     if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
         mesh_http_finish(ex, MESH_HTTP_INTERNAL, "no write event");
         return;
+    }
+
+    /* the socket would take more, and tells no second time */
+
+    if (cl && c->write->ready) {
+        ngx_post_event(c->write, &ngx_posted_next_events);
     }
 
     if (c->read->ready) {
