@@ -128,7 +128,8 @@ ok($edge->wait_for(sub {
     ok($edge->wait_for(sub { $node->stat('check') == $from + 1 }),
        'a reload checks at once');
     Time::HiRes::sleep(1.5);
-    is($node->stat('check'), $from + 1, 'and once');
+    # where the other worker starts later it asks, too
+    cmp_ok($node->stat('check'), '<=', $from + 2, 'and once a second');
 }
 
 {

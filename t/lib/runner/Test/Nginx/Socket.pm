@@ -530,9 +530,17 @@ sub check_access_log {
     my ($block, $repeated) = @_;
     return unless defined($block->access_log // $block->no_access_log);
 
-    sleep 0.05;
-    open my $file, '<', server_root() . '/logs/access.log' or return;
-    my @lines = <$file>;
+    # a line is written after its answer has left
+    my @lines;
+    for (1 .. 40) {
+        sleep 0.05;
+        open my $file, '<', server_root() . '/logs/access.log' or return;
+        @lines = <$file>;
+        last unless grep { my $wanted = $_;
+                           defined && !grep { matches($_, $wanted) } @lines }
+                         patterns($block->access_log);
+    }
+
     check_lines($block->name . " - access log (repetition $repeated)",
                 \@lines, $block->access_log, $block->no_access_log);
 }
