@@ -89,28 +89,9 @@ load_module                     $build/ngx_gateway_select_module.so;
 
 END
 
-    [ "$(id -u)" != 0 ] || cat << END
-user                            $owner $(id -gn "$owner");
-END
+    conf_head
 
     cat << END
-worker_processes                ${WORKERS:-auto};
-worker_shutdown_timeout         60s;
-pid                             $rundir/nginx.pid;
-error_log                       $rundir/error.log notice;
-
-events {
-    worker_connections          4096;
-}
-
-http {
-    access_log                  $rundir/access.log;
-    client_body_temp_path       $rundir/body_temp;
-    proxy_temp_path             $rundir/proxy_temp;
-    fastcgi_temp_path           $rundir/fastcgi_temp;
-    uwsgi_temp_path             $rundir/uwsgi_temp;
-    scgi_temp_path              $rundir/scgi_temp;
-
     keepalive_requests          100000;
     keepalive_timeout           300s;
 
