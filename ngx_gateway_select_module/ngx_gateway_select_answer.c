@@ -12,28 +12,33 @@ ngx_uint_t
 ngx_gateway_select_accept(ngx_http_request_t *r, ngx_uint_t methods,
     const char *allowed, ngx_int_t *rc)
 {
+    ngx_uint_t                       accepted, authorized;
     ngx_gateway_select_main_conf_t  *gmcf;
 
     gmcf = ngx_http_get_module_main_conf(r, ngx_gateway_select_module);
 
-    if (!ngx_gateway_select_authorized(r, gmcf)) {
-        *rc = ngx_http_discard_request_body(r);
+    authorized = ngx_gateway_select_authorized(r, gmcf);
+    accepted = authorized && (r->method & methods);
 
-        if (*rc == NGX_OK) {
-            *rc = ngx_gateway_select_refuse(r, NGX_HTTP_UNAUTHORIZED,
-                                            "a token is needed", NULL);
-        }
-
-        return 0;
-    }
-
-    if (r->method & methods) {
+    if (accepted && r->method == NGX_HTTP_POST) {
         return 1;
     }
 
     *rc = ngx_http_discard_request_body(r);
 
-    if (*rc == NGX_OK) {
+    if (*rc != NGX_OK) {
+        return 0;
+    }
+
+    if (accepted) {
+        return 1;
+    }
+
+    if (!authorized) {
+        *rc = ngx_gateway_select_refuse(r, NGX_HTTP_UNAUTHORIZED,
+                                        "a token is needed", NULL);
+
+    } else {
         *rc = ngx_gateway_select_allow(r, allowed) == NGX_OK
               ? ngx_gateway_select_refuse(r, NGX_HTTP_NOT_ALLOWED,
                                           "method not allowed", NULL)

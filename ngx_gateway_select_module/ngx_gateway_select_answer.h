@@ -23,7 +23,8 @@
 /*
  * What most endpoints begin with; 0: it was refused, and *rc is what the
  * handler is to return.  The token of gateway_auth is needed; methods are
- * bits of NGX_HTTP_GET, ..., allowed their names.
+ * bits of NGX_HTTP_GET, ..., allowed their names.  The body is discarded, but
+ * that of a POST which is accepted.
  */
 ngx_uint_t ngx_gateway_select_accept(ngx_http_request_t *r,
     ngx_uint_t methods, const char *allowed, ngx_int_t *rc);

@@ -86,12 +86,6 @@ ngx_gateway_select_history_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    rc = ngx_http_discard_request_body(r);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
     ngx_gateway_select_tail(r, &name);
 
     if (ngx_gateway_select_argument(r, "node", &node) != NGX_OK) {

@@ -69,12 +69,6 @@ ngx_gateway_select_report(ngx_http_request_t *r,
         return rc;
     }
 
-    rc = ngx_http_discard_request_body(r);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
     if (ngx_gateway_select_argument(r, "chain", &chain) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
