@@ -149,7 +149,8 @@ $(out)/meshdemo: $(demo_objs) $(out)/obj/shared/cli/cli_mem.o $(pocket_objs)
 $(out)/unit/vectors: $(vector_objs) $(pocket_objs)
 	$(link)
 
-$(out)/unit/%: $(out)/obj/t/unit/%.o $(gateway_objs) $(pocket_objs)
+$(out)/unit/%: $(out)/obj/t/unit/%.o $(out)/obj/t/unit/test.o \
+               $(gateway_objs) $(pocket_objs)
 	$(link) -lpsl
 
 $(out)/bench/%: $(out)/obj/t/bench/%.o $(gateway_objs) $(pocket_objs)

@@ -7,8 +7,8 @@
 
 
 #include "pocket_aat_cache.h"
+#include "test.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,22 +16,10 @@
 #define TEST_ENTRIES  64
 
 
-static void test(unsigned ok, const char *name);
 static void test_key(unsigned n, unsigned char *hash, unsigned char *sig);
 static void test_whole_key(void);
 static void test_oldest(void);
 static void test_bounded(size_t entries);
-
-
-static unsigned  failed;
-
-
-static void
-test(unsigned ok, const char *name)
-{
-    printf("%s %s\n", ok ? "ok" : "FAIL", name);
-    failed += !ok;
-}
 
 
 /* all of one row: the first bytes of the hash choose it */
@@ -56,28 +44,29 @@ test_whole_key(void)
 
     cache = malloc(pocket_aat_cache_size(TEST_ENTRIES));
     if (cache == NULL) {
-        test(0, "malloc");
+        test(0, "malloc", NULL);
         return;
     }
 
     cache = pocket_aat_cache_init(cache, TEST_ENTRIES);
 
     test_key(1, hash, sig);
-    test(!pocket_aat_cache_find(cache, hash, sig), "empty");
+    test(!pocket_aat_cache_find(cache, hash, sig), "empty", NULL);
 
     memset(hash, 0, POCKET_HASH_LEN);
     memset(sig, 0, POCKET_SIG_LEN);
-    test(!pocket_aat_cache_find(cache, hash, sig), "empty, key of zeroes");
+    test(!pocket_aat_cache_find(cache, hash, sig), "empty, key of zeroes",
+         NULL);
 
     test_key(1, hash, sig);
     pocket_aat_cache_add(cache, hash, sig);
-    test(pocket_aat_cache_find(cache, hash, sig), "found");
+    test(pocket_aat_cache_find(cache, hash, sig), "found", NULL);
 
     for (i = 0; i < POCKET_HASH_LEN; i++) {
         hash[i] ^= 1;
 
         if (pocket_aat_cache_find(cache, hash, sig)) {
-            test(0, "another hash");
+            test(0, "another hash", NULL);
         }
 
         hash[i] ^= 1;
@@ -87,7 +76,7 @@ test_whole_key(void)
         sig[i] ^= 1;
 
         if (pocket_aat_cache_find(cache, hash, sig)) {
-            test(0, "another signature");
+            test(0, "another signature", NULL);
         }
 
         sig[i] ^= 1;
@@ -106,7 +95,7 @@ test_oldest(void)
 
     cache = malloc(pocket_aat_cache_size(TEST_ENTRIES));
     if (cache == NULL) {
-        test(0, "malloc");
+        test(0, "malloc", NULL);
         return;
     }
 
@@ -118,7 +107,7 @@ test_oldest(void)
     }
 
     test_key(0, hash, sig);
-    test(pocket_aat_cache_find(cache, hash, sig), "four in a row");
+    test(pocket_aat_cache_find(cache, hash, sig), "four in a row", NULL);
 
     test_key(4, hash, sig);
     pocket_aat_cache_add(cache, hash, sig);
@@ -126,7 +115,7 @@ test_oldest(void)
     for (i = 0; i < 5; i++) {
         test_key(i, hash, sig);
         test(pocket_aat_cache_find(cache, hash, sig) == (i != 1),
-             "the one used longest ago is gone");
+             "the one used longest ago is gone", NULL);
     }
 
     free(cache);
@@ -142,7 +131,7 @@ test_bounded(size_t entries)
 
     cache = malloc(pocket_aat_cache_size(entries));
     if (cache == NULL) {
-        test(0, "malloc");
+        test(0, "malloc", NULL);
         return;
     }
 
@@ -157,7 +146,7 @@ test_bounded(size_t entries)
         found += pocket_aat_cache_find(cache, hash, sig) ? 1 : 0;
     }
 
-    test(found == 1000, "the newest is there");
+    test(found == 1000, "the newest is there", NULL);
 
     free(cache);
 }
@@ -173,5 +162,5 @@ main(void)
     test_bounded(5);
     test_bounded(1000);
 
-    return failed ? 1 : 0;
+    return test_done();
 }

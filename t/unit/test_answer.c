@@ -8,6 +8,7 @@
 #include "pocket_answer.h"
 #include "pocket_key.h"
 #include "pocket_response.h"
+#include "test.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -28,10 +29,6 @@ typedef struct {
 } test_row_t;
 
 
-static void test(unsigned ok, const char *name, const char *text);
-static void *test_alloc(void *data, size_t size);
-static void test_free(void);
-static pocket_str_t test_str(const char *s);
 static void test_row(const test_row_t *row);
 static pocket_answer_e test_read(const pocket_str_t *body, size_t one,
     size_t two, pocket_str_t *text, pocket_client_answer_t *told);
@@ -41,15 +38,10 @@ static void test_long(void);
 static void test_memory(void);
 
 
-static unsigned         passed, failed;
-static size_t           left = (size_t) -1;
-static void            *blocks[64];
-static size_t           nblocks;
 static pocket_hash_t   *hash;
 static unsigned char    key[POCKET_PRIVKEY_LEN];
 static unsigned char    proof[POCKET_HASH_LEN];
 static pocket_str_t     servicer;
-static pocket_alloc_t   alloc = { test_alloc, NULL };
 
 
 static const test_row_t  test_rows[] = {
@@ -163,57 +155,7 @@ main(void)
 
     pocket_hash_destroy(hash);
 
-    printf("%u passed, %u failed\n", passed, failed);
-
-    return failed ? 1 : 0;
-}
-
-
-static void
-test(unsigned ok, const char *name, const char *text)
-{
-    if (ok) {
-        passed++;
-        return;
-    }
-
-    failed++;
-    fprintf(stderr, "not ok: %s: %s\n", name, text);
-}
-
-
-static void *
-test_alloc(void *data, size_t size)
-{
-    if (left == 0 || nblocks == sizeof(blocks) / sizeof(blocks[0])) {
-        return NULL;
-    }
-
-    left--;
-    blocks[nblocks] = malloc(size);
-
-    return blocks[nblocks++];
-}
-
-
-static void
-test_free(void)
-{
-    while (nblocks) {
-        free(blocks[--nblocks]);
-    }
-}
-
-
-static pocket_str_t
-test_str(const char *s)
-{
-    pocket_str_t  str;
-
-    str.data = (unsigned char *) s;
-    str.len = strlen(s);
-
-    return str;
+    return test_done();
 }
 
 
@@ -293,7 +235,7 @@ test_read(const pocket_str_t *body, size_t one, size_t two,
     text->data = out;
     text->len = 0;
 
-    (void) pocket_answer_init(&answer, hash, &alloc);
+    (void) pocket_answer_init(&answer, hash, &test_alloc);
 
     rc = 0;
 
@@ -363,7 +305,7 @@ test_bad_bytes(void)
 
     (void) pocket_hash_response(hash, &text, proof, response);
     (void) pocket_key_sign(key, response, signature);
-    (void) pocket_response_success(&text, signature, &body, &alloc);
+    (void) pocket_response_success(&text, signature, &body, &test_alloc);
 
     good = 1;
 
@@ -384,7 +326,7 @@ test_bad_bytes(void)
 
     (void) pocket_hash_response(hash, &text, proof, response);
     (void) pocket_key_sign(key, response, signature);
-    (void) pocket_response_success(&text, signature, &body, &alloc);
+    (void) pocket_response_success(&text, signature, &body, &test_alloc);
 
     test(test_read(&body, 0, 0, &out, &told) == POCKET_ANSWER_DOUBTFUL,
          "bad bytes", "in doubt");
@@ -406,7 +348,7 @@ test_long(void)
     pocket_client_answer_t  told;
     unsigned char           text[1000];
 
-    (void) pocket_answer_init(&answer, NULL, &alloc);
+    (void) pocket_answer_init(&answer, NULL, &test_alloc);
 
     piece = test_str("{\"response\":\"");
     (void) pocket_answer_read(&answer, &piece, &part);
@@ -433,7 +375,7 @@ test_long(void)
     pocket_answer_destroy(&answer);
     test_free();
 
-    (void) pocket_answer_init(&answer, NULL, &alloc);
+    (void) pocket_answer_init(&answer, NULL, &test_alloc);
 
     piece = test_str("{\"dispatch\":\"");
     rc = pocket_answer_read(&answer, &piece, &part);
@@ -474,12 +416,12 @@ test_memory(void)
     verdict = POCKET_ANSWER_FAILED;
 
     for (n = 0; n < 20 && verdict == POCKET_ANSWER_FAILED; n++) {
-        left = n;
+        test_left = n;
         verdict = test_read(&body, 0, 0, &text, &told);
         test_free();
     }
 
-    left = (size_t) -1;
+    test_left = SIZE_MAX;
 
     test(n > 2 && verdict == POCKET_ANSWER_ERROR, "no memory", "is told");
 }

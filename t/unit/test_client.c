@@ -7,9 +7,9 @@
 
 #include "pocket_client.h"
 #include "pocket_key.h"
+#include "test.h"
 
 #include <sodium.h>
-#include <stdio.h>
 #include <string.h>
 
 
@@ -43,9 +43,6 @@ typedef struct {
 } test_vector_t;
 
 
-static void test(unsigned ok, const char *name, const char *text);
-static void *test_alloc(void *data, size_t size);
-static pocket_str_t test_str(const char *s);
 static void test_vector(const test_vector_t *v);
 static unsigned test_hex(const unsigned char *p, size_t len,
     const char *hex);
@@ -55,9 +52,7 @@ static void test_not_utf8(void);
 static void test_answers(void);
 
 
-static unsigned         passed, failed;
 static pocket_hash_t   *hash;
-static pocket_alloc_t   alloc = { test_alloc, NULL };
 
 
 static const test_vector_t  test_vectors[] = {
@@ -115,56 +110,11 @@ main(void)
 
     pocket_hash_destroy(hash);
 
-    printf("%u passed, %u failed\n", passed, failed);
-
-    return failed ? 1 : 0;
-}
-
-
-static void
-test(unsigned ok, const char *name, const char *text)
-{
-    if (ok) {
-        passed++;
-        return;
-    }
-
-    failed++;
-    fprintf(stderr, "not ok: %s: %s\n", name, text);
+    return test_done();
 }
 
 
 /* of memory that is given back by nobody: the test is short */
-
-static void *
-test_alloc(void *data, size_t size)
-{
-    static size_t         used;
-    static unsigned char  memory[65536] __attribute__((aligned(16)));
-
-    size = (size + 15) & ~(size_t) 15;
-
-    if (size > sizeof(memory) - used) {
-        return NULL;
-    }
-
-    used += size;
-
-    return memory + used - size;
-}
-
-
-static pocket_str_t
-test_str(const char *s)
-{
-    pocket_str_t  str;
-
-    str.data = (unsigned char *) s;
-    str.len = strlen(s);
-
-    return str;
-}
-
 
 static void
 test_vector(const test_vector_t *v)
@@ -193,8 +143,8 @@ test_vector(const test_vector_t *v)
     relay.proof.aat.client_pub_key = test_str(TEST_PUBLIC);
     relay.proof.aat.signature = test_str(TEST_TOKEN);
 
-    test(pocket_client_sign(&relay, key, hash, &hashes, &alloc) == POCKET_OK,
-         v->name, "signed");
+    test(pocket_client_sign(&relay, key, hash, &hashes, &test_alloc)
+         == POCKET_OK, v->name, "signed");
 
     test(test_hex(hashes.request, POCKET_HASH_LEN, v->request_hash), v->name,
          "request hash");
@@ -227,12 +177,12 @@ test_texts(const pocket_relay_t *relay, const unsigned char *key,
 
     proof = relay->proof;
 
-    test(pocket_client_head(relay, hash, request, &head, &alloc) == 1
+    test(pocket_client_head(relay, hash, request, &head, &test_alloc) == 1
          && memcmp(request, hashes->request, POCKET_HASH_LEN) == 0, name,
          "the head's hash");
 
     test(pocket_client_tail(&proof, key, request, hashes->aat, hash, told,
-                            &tail, &alloc)
+                            &tail, &test_alloc)
          == POCKET_OK
          && memcmp(told, hashes->proof, POCKET_HASH_LEN) == 0, name,
          "the proof's hash");
@@ -271,7 +221,7 @@ test_not_utf8(void)
     relay.payload.has_headers = 1;
     relay.block_height = INT64_MIN;
 
-    test(pocket_client_head(&relay, hash, request, &head, &alloc) == 1
+    test(pocket_client_head(&relay, hash, request, &head, &test_alloc) == 1
          && head.len == sizeof("{\"payload\":{\"data\":\"\",\"method\":\"\","
                                "\"path\":\"\",\"headers\":{\"A\":\"\\u003c"
                                "\\\"\\u0001\\u003e\",\"B\":\"\"}},\"meta\":{"
@@ -286,12 +236,12 @@ test_not_utf8(void)
 
     for (i = 0; i < 5; i++) {
         *fields[i] = test_str("a\xff");
-        test(pocket_client_head(&relay, hash, request, &head, &alloc) == 0,
+        test(pocket_client_head(&relay, hash, request, &head, &test_alloc) == 0,
              "head", "a byte that is not UTF-8");
         *fields[i] = test_str("\xc3\xa9");
     }
 
-    test(pocket_client_head(&relay, hash, request, &head, &alloc) == 1,
+    test(pocket_client_head(&relay, hash, request, &head, &test_alloc) == 1,
          "head", "UTF-8");
 }
 
@@ -321,16 +271,16 @@ test_answers(void)
     body = test_str("{\"dispatch\":{\"a\":[1]},\"error\":{\"code\":60,"
                     "\"codespace\":\"pocketcore\",\"message\":\"m\"}}");
 
-    test(pocket_client_answer(&body, &answer, &err, &alloc) == 1
+    test(pocket_client_answer(&body, &answer, &err, &test_alloc) == 1
          && answer.error && answer.error->code == 60
          && answer.dispatch.kind == POCKET_JSON_OBJECT, "answer", "an error");
 
     body = test_str("<html>");
-    test(pocket_client_answer(&body, &answer, &err, &alloc) == 0, "answer",
+    test(pocket_client_answer(&body, &answer, &err, &test_alloc) == 0, "answer",
          "no JSON");
 
     body = test_str("{\"response\":\"{\\\"a\\\":\\\"<b>\\\"}\"}");
-    test(pocket_client_answer(&body, &answer, &err, &alloc) == 1
+    test(pocket_client_answer(&body, &answer, &err, &test_alloc) == 1
          && answer.error == NULL && answer.response.len == 11, "answer",
          "a success");
 

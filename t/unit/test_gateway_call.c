@@ -6,8 +6,8 @@
 
 
 #include "gateway_call.h"
+#include "test.h"
 
-#include <stdio.h>
 #include <string.h>
 
 
@@ -43,8 +43,6 @@ typedef struct {
 } test_slice_t;
 
 
-static void test(unsigned ok, const char *name, const char *text);
-static pocket_str_t test_str(const char *s);
 static void test_read(gateway_call_t *call, gateway_dialect_e dialect,
     const char *method, const char *path, const char *body);
 static void test_calls(void);
@@ -53,9 +51,6 @@ static void test_abilities(void);
 static void test_blocks(void);
 static void test_slices(void);
 static void test_answers(void);
-
-
-static unsigned  passed, failed;
 
 
 #define EVM     GATEWAY_DIALECT_EVM
@@ -211,34 +206,7 @@ main(void)
     test_slices();
     test_answers();
 
-    printf("%u passed, %u failed\n", passed, failed);
-
-    return failed ? 1 : 0;
-}
-
-
-static void
-test(unsigned ok, const char *name, const char *text)
-{
-    if (ok) {
-        passed++;
-        return;
-    }
-
-    failed++;
-    fprintf(stderr, "not ok: %s: %s\n", name, text);
-}
-
-
-static pocket_str_t
-test_str(const char *s)
-{
-    pocket_str_t  str;
-
-    str.data = (unsigned char *) s;
-    str.len = strlen(s);
-
-    return str;
+    return test_done();
 }
 
 

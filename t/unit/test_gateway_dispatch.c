@@ -11,14 +11,13 @@
 #include "gateway_blocks.h"
 #include "gateway_dispatch.h"
 #include "pocket_key.h"
+#include "test.h"
 
 #include <sodium.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 
-#define TEST_MEMORY   262144
 #define TEST_KEY      "2bcd8227e3077f13861372dc80c845d2cca990ff4721bd23e43389" \
                       "090ae6b8ab"
 #define TEST_NODE     "88fb26a474ad583a494447edc79a830ac20b32bf63b8e80245fbb9" \
@@ -40,9 +39,6 @@
                       "\"chain\":\"0021\",\"session_height\":17},\"nodes\":["
 #define TEST_GOOD     "{\"public_key\":\"" TEST_NODE "\","                     \
                       "\"service_url\":\"http://127.0.0.1:9081\"}"
-
-#define check(cond)                                                           \
-    test_check(cond, #cond, __func__, __LINE__)
 
 
 typedef struct {
@@ -68,19 +64,8 @@ typedef struct {
 } test_agree_t;
 
 
-static void *test_alloc(void *data, size_t size);
-static void test_check(int ok, const char *text, const char *func, int line);
-static pocket_str_t test_str(const char *text);
 static void test_blocks_run(gateway_blocks_t *blocks, int64_t from, uint32_t n,
     uint64_t *now, uint64_t time);
-
-
-static unsigned char   test_memory[TEST_MEMORY];
-static size_t          test_used;
-static pocket_alloc_t  test_a = { test_alloc, NULL };
-
-static unsigned        failed;
-static unsigned        passed;
 
 
 static const test_session_t  test_sessions[] = {
@@ -221,10 +206,10 @@ test_session(void)
         t = &test_sessions[i];
         body = test_str(t->body);
         reason = NULL;
-        test_used = 0;
+        test_free();
 
         rc = gateway_dispatch_session(&body, &key, &chain, t->height,
-                                      &dispatch, &reason, &test_a);
+                                      &dispatch, &reason, &test_alloc);
 
         if (rc != t->rc || (rc == 1 && (dispatch.n != t->n
                                         || dispatch.listed != t->listed)))
@@ -254,29 +239,29 @@ test_numbers(void)
     pocket_str_t   body;
 
     body = test_str("{\"height\":17}\n");
-    check(gateway_dispatch_height(200, &body, &n, &reason, &test_a) == 1
+    check(gateway_dispatch_height(200, &body, &n, &reason, &test_alloc) == 1
           && n == 17);
-    check(gateway_dispatch_height(500, &body, &n, &reason, &test_a) == 0);
+    check(gateway_dispatch_height(500, &body, &n, &reason, &test_alloc) == 0);
 
     body = test_str("{\"height\":0}");
-    check(gateway_dispatch_height(200, &body, &n, &reason, &test_a) == 0);
+    check(gateway_dispatch_height(200, &body, &n, &reason, &test_alloc) == 0);
 
     body = test_str("{\"height\":-1}");
-    check(gateway_dispatch_height(200, &body, &n, &reason, &test_a) == 0);
+    check(gateway_dispatch_height(200, &body, &n, &reason, &test_alloc) == 0);
 
     body = test_str("{\"height\":9223372036854775807}");
-    check(gateway_dispatch_height(200, &body, &n, &reason, &test_a) == 0);
+    check(gateway_dispatch_height(200, &body, &n, &reason, &test_alloc) == 0);
 
     body = test_str("<html>17</html>");
-    check(gateway_dispatch_height(200, &body, &n, &reason, &test_a) == 0);
+    check(gateway_dispatch_height(200, &body, &n, &reason, &test_alloc) == 0);
 
     body = test_str("{\"param_key\":\"pos/BlocksPerSession\","
                     "\"param_value\":\"4\"}");
-    check(gateway_dispatch_blocks(200, &body, &n, &reason, &test_a) == 1
+    check(gateway_dispatch_blocks(200, &body, &n, &reason, &test_alloc) == 1
           && n == 4);
 
     body = test_str("{\"param_value\":\"0\"}");
-    check(gateway_dispatch_blocks(200, &body, &n, &reason, &test_a) == 0);
+    check(gateway_dispatch_blocks(200, &body, &n, &reason, &test_alloc) == 0);
 }
 
 
@@ -292,7 +277,7 @@ test_app(void)
     body = test_str("{\"chains\":[\"0001\",\"0021\",\"0021\",7,\"zz\"],"
                     "\"jailed\":false,\"max_relays\":\"3000000\","
                     "\"public_key\":\"" TEST_KEY "\",\"status\":2}");
-    check(gateway_dispatch_app(200, &body, &key, &app, &reason, &test_a)
+    check(gateway_dispatch_app(200, &body, &key, &app, &reason, &test_alloc)
           == 1);
     check(app.status == GATEWAY_APP_STAKED && app.max_relays == 3000000);
     check(app.nchains == 5 && app.n == 2);
@@ -300,28 +285,28 @@ test_app(void)
 
     body = test_str("{\"chains\":[\"0001\"],\"max_relays\":5,\"jailed\":true,"
                     "\"public_key\":\"" TEST_KEY "\",\"status\":2}");
-    check(gateway_dispatch_app(200, &body, &key, &app, &reason, &test_a) == 1
-          && app.status == GATEWAY_APP_UNSTAKED);
+    check(gateway_dispatch_app(200, &body, &key, &app, &reason, &test_alloc)
+          == 1 && app.status == GATEWAY_APP_UNSTAKED);
 
     body = test_str("{\"code\":400,\"message\":\"ERROR: application does not "
                     "exist for that address\"}");
-    check(gateway_dispatch_app(400, &body, &key, &app, &reason, &test_a) == 1
-          && app.status == GATEWAY_APP_UNSTAKED);
+    check(gateway_dispatch_app(400, &body, &key, &app, &reason, &test_alloc)
+          == 1 && app.status == GATEWAY_APP_UNSTAKED);
 
     /* no answer at all is not the same: what was known stays */
 
     body = test_str("{\"code\":400,\"message\":\"busy\"}");
-    check(gateway_dispatch_app(400, &body, &key, &app, &reason, &test_a)
+    check(gateway_dispatch_app(400, &body, &key, &app, &reason, &test_alloc)
           == 0);
 
     body = test_str("{\"chains\":[\"0001\"],\"max_relays\":5,"
                     "\"public_key\":\"" TEST_NODE "\"}");
-    check(gateway_dispatch_app(200, &body, &key, &app, &reason, &test_a)
+    check(gateway_dispatch_app(200, &body, &key, &app, &reason, &test_alloc)
           == 0);
 
     body = test_str("{\"chains\":null,\"max_relays\":\"5\","
                     "\"public_key\":\"" TEST_KEY "\"}");
-    check(gateway_dispatch_app(200, &body, &key, &app, &reason, &test_a)
+    check(gateway_dispatch_app(200, &body, &key, &app, &reason, &test_alloc)
           == 0);
 }
 
@@ -493,10 +478,11 @@ test_apps(void)
 
         t = &test_files[i];
         text = test_str(t->text);
-        test_used = 0;
+        test_free();
         err.len = 0;
 
-        rc = gateway_apps_parse(&text, &apps, &err, hash, &test_a, &test_a);
+        rc = gateway_apps_parse(&text, &apps, &err, hash, &test_alloc,
+                                &test_alloc);
 
         if (t->error == NULL) {
             check(rc == POCKET_OK && apps.n == 1);
@@ -545,12 +531,12 @@ test_tokens(void)
         TEST_PUBLIC "\"}]";
 
     hash = pocket_hash_create();
-    test_used = 0;
+    test_free();
 
     text = test_str(test_files[0].text);
 
     if (hash == NULL
-        || gateway_apps_parse(&text, &own, &err, hash, &test_a, &test_a)
+        || gateway_apps_parse(&text, &own, &err, hash, &test_alloc, &test_alloc)
            != POCKET_OK)
     {
         check(0);
@@ -563,7 +549,7 @@ test_tokens(void)
                     (int) signature.len, (char *) signature.data);
     text = test_str(file);
 
-    check(gateway_apps_parse(&text, &apps, &err, hash, &test_a, &test_a)
+    check(gateway_apps_parse(&text, &apps, &err, hash, &test_alloc, &test_alloc)
           == POCKET_OK);
     check(memcmp(apps.apps[0].token, own.apps[0].token, POCKET_HASH_LEN)
           == 0);
@@ -572,7 +558,7 @@ test_tokens(void)
 
     (void) snprintf(file, sizeof(file), form, TEST_PUBLIC, TEST_NODE,
                     (int) signature.len, (char *) signature.data);
-    check(gateway_apps_parse(&text, &apps, &err, hash, &test_a, &test_a)
+    check(gateway_apps_parse(&text, &apps, &err, hash, &test_alloc, &test_alloc)
           == POCKET_ERROR);
     check(strstr((char *) err.text, "client_priv_key") != NULL);
 
@@ -580,54 +566,11 @@ test_tokens(void)
 
     (void) snprintf(file, sizeof(file), form, TEST_PUBLIC, TEST_PUBLIC,
                     (int) signature.len, (char *) signature.data);
-    check(gateway_apps_parse(&text, &apps, &err, hash, &test_a, &test_a)
+    check(gateway_apps_parse(&text, &apps, &err, hash, &test_alloc, &test_alloc)
           == POCKET_ERROR);
     check(strstr((char *) err.text, "aat.signature") != NULL);
 
     pocket_hash_destroy(hash);
-}
-
-
-static pocket_str_t
-test_str(const char *text)
-{
-    pocket_str_t  s;
-
-    s.len = strlen(text);
-    s.data = (unsigned char *) text;
-
-    return s;
-}
-
-
-static void *
-test_alloc(void *data, size_t size)
-{
-    void  *p;
-
-    size = (size + 15) & ~(size_t) 15;
-
-    if (size > TEST_MEMORY - test_used) {
-        return NULL;
-    }
-
-    p = test_memory + test_used;
-    test_used += size;
-
-    return p;
-}
-
-
-static void
-test_check(int ok, const char *text, const char *func, int line)
-{
-    if (ok) {
-        passed++;
-        return;
-    }
-
-    failed++;
-    printf("%s:%d: %s\n", func, line, text);
 }
 
 
@@ -648,7 +591,5 @@ main(void)
     test_apps();
     test_tokens();
 
-    printf("%u passed, %u failed\n", passed, failed);
-
-    return failed ? 1 : 0;
+    return test_done();
 }

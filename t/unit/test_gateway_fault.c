@@ -6,6 +6,7 @@
 
 
 #include "gateway_scan.h"
+#include "test.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -52,8 +53,6 @@ typedef struct {
 } test_told_t;
 
 
-static void test(unsigned ok, const char *name, const char *text);
-static pocket_str_t test_str(const char *s);
 static void test_errors(void);
 static void test_absences(void);
 static void test_statuses(void);
@@ -70,9 +69,6 @@ static void test_uris(void);
 #define COSMOS  GATEWAY_DIALECT_COSMOS
 #define PLAIN   GATEWAY_DIALECT_PLAIN
 #define POCKET  GATEWAY_DIALECT_POCKET
-
-
-static unsigned  passed, failed;
 
 
 /* as nodes and providers write them */
@@ -269,34 +265,7 @@ main(void)
     test_limit();
     test_uris();
 
-    printf("%u passed, %u failed\n", passed, failed);
-
-    return failed != 0;
-}
-
-
-static void
-test(unsigned ok, const char *name, const char *text)
-{
-    if (ok) {
-        passed++;
-        return;
-    }
-
-    failed++;
-    printf("not ok: %s: %s\n", name, text);
-}
-
-
-static pocket_str_t
-test_str(const char *s)
-{
-    pocket_str_t  str;
-
-    str.len = strlen(s);
-    str.data = (unsigned char *) s;
-
-    return str;
+    return test_done();
 }
 
 

@@ -6,10 +6,7 @@
 
 
 #include "gateway_filter.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "test.h"
 
 
 #define TAG   0x7123456789abcdef
@@ -32,21 +29,10 @@ typedef struct {
 } test_request_t;
 
 
-static void test(unsigned ok, const char *name, const char *text);
-static pocket_str_t test_str(const char *s);
-static void *test_alloc(void *data, size_t size);
-static void test_free(void);
-static unsigned test_is(const pocket_str_t *s, const char *text);
 static void test_tags(void);
 static void test_requests(void);
 static void test_answers(void);
 static void test_memory(void);
-
-
-static unsigned  passed, failed;
-
-static void     *blocks[64];
-static size_t    nblocks, nmax = 64;
 
 
 static const test_request_t  test_request_table[] = {
@@ -114,63 +100,7 @@ main(void)
     test_answers();
     test_memory();
 
-    printf("%u passed, %u failed\n", passed, failed);
-
-    return failed ? 1 : 0;
-}
-
-
-static void
-test(unsigned ok, const char *name, const char *text)
-{
-    if (ok) {
-        passed++;
-        return;
-    }
-
-    failed++;
-    fprintf(stderr, "not ok: %s: %s\n", name, text);
-}
-
-
-static pocket_str_t
-test_str(const char *s)
-{
-    pocket_str_t  str;
-
-    str.data = (unsigned char *) s;
-    str.len = strlen(s);
-
-    return str;
-}
-
-
-static void *
-test_alloc(void *data, size_t size)
-{
-    if (nblocks == nmax) {
-        return NULL;
-    }
-
-    blocks[nblocks] = malloc(size ? size : 1);
-
-    return blocks[nblocks++];
-}
-
-
-static void
-test_free(void)
-{
-    while (nblocks) {
-        free(blocks[--nblocks]);
-    }
-}
-
-
-static unsigned
-test_is(const pocket_str_t *s, const char *text)
-{
-    return s->len == strlen(text) && memcmp(s->data, text, s->len) == 0;
+    return test_done();
 }
 
 
@@ -212,19 +142,15 @@ test_requests(void)
 {
     size_t                 i;
     pocket_str_t           body, out;
-    pocket_alloc_t         a;
     const test_request_t  *t;
-
-    a.alloc = test_alloc;
-    a.data = NULL;
 
     for (i = 0; i < sizeof(test_request_table) / sizeof(test_request_t); i++)
     {
         t = &test_request_table[i];
         body = test_str(t->body);
 
-        test(gateway_filter_request(&body, TAG, &out, &a) == POCKET_OK,
-             "request", t->body);
+        test(gateway_filter_request(&body, TAG, &out, &test_alloc)
+             == POCKET_OK, "request", t->body);
         test(test_is(&out, t->out ? t->out : t->body), "request out",
              t->body);
         test(t->out || out.data == body.data, "request as it was", t->body);
@@ -239,12 +165,8 @@ test_answers(void)
 {
     size_t                i;
     pocket_str_t          method, path, request, answer, out;
-    pocket_alloc_t        a;
     gateway_call_t        call;
     const test_answer_t  *t;
-
-    a.alloc = test_alloc;
-    a.data = NULL;
 
     method = test_str("POST");
     path = test_str("");
@@ -258,7 +180,7 @@ test_answers(void)
                           &request, NULL, 0);
 
         test(gateway_filter_answer(&call, GATEWAY_DIALECT_EVM, &request,
-                                   &answer, TAG, &out, &a)
+                                   &answer, TAG, &out, &test_alloc)
              == POCKET_OK, "answer", t->answer);
         test(test_is(&out, t->out ? t->out : t->answer), "answer out",
              t->answer);
@@ -275,11 +197,7 @@ test_memory(void)
 {
     size_t          n;
     pocket_str_t    method, path, request, answer, out;
-    pocket_alloc_t  a;
     gateway_call_t  call;
-
-    a.alloc = test_alloc;
-    a.data = NULL;
 
     method = test_str("POST");
     path = test_str("");
@@ -290,20 +208,20 @@ test_memory(void)
                       NULL, 0);
 
     for (n = 0; n < 3; n++) {
-        nmax = n;
+        test_left = n;
 
         test(gateway_filter_answer(&call, GATEWAY_DIALECT_EVM, &request,
-                                   &answer, TAG, &out, &a)
+                                   &answer, TAG, &out, &test_alloc)
              == POCKET_ERROR, "no memory", "answer");
 
         test_free();
     }
 
-    nmax = 0;
+    test_left = 0;
     request = test_str(RPC("1", "eth_getFilterLogs", "[\"0x" TEXT "1\"]"));
 
-    test(gateway_filter_request(&request, TAG, &out, &a) == POCKET_ERROR,
-         "no memory", "request");
+    test(gateway_filter_request(&request, TAG, &out, &test_alloc)
+         == POCKET_ERROR, "no memory", "request");
 
-    nmax = 64;
+    test_left = SIZE_MAX;
 }

@@ -6,21 +6,18 @@
 
 
 #include "gateway_kept.h"
+#include "test.h"
 
 #include <stdio.h>
 #include <string.h>
 
 
-#define TEST_MEMORY  65536
 #define TEST_APP     "2bcd8227e3077f13861372dc80c845d2cca990ff4721bd23e43389" \
                      "090ae6b8ab"
 #define TEST_NODE    "88fb26a474ad583a494447edc79a830ac20b32bf63b8e80245fbb9" \
                      "f1e4c19db3"
 #define TEST_OTHER   "4593bc9f85532d3bc7cecbdb9e34949975866c2c9eb1b55df208fa" \
                      "42cb73bd6e"
-
-#define check(cond)                                                           \
-    test_check(cond, #cond, __func__, __LINE__)
 
 
 /* network at height since at, blocks of a session, block time; the session */
@@ -33,19 +30,6 @@ typedef struct {
     uint64_t        later;                 /* ms */
     unsigned        good;
 } test_good_t;
-
-
-static void *test_alloc(void *data, size_t size);
-static void test_check(int ok, const char *text, const char *func, int line);
-static pocket_str_t test_str(const char *text);
-
-
-static unsigned char   test_memory[TEST_MEMORY];
-static size_t          test_used;
-static pocket_alloc_t  test_a = { test_alloc, NULL };
-
-static unsigned        failed;
-static unsigned        passed;
 
 
 static const test_good_t  test_goods[] = {
@@ -142,10 +126,10 @@ test_session(void)
     dispatch.nodes[1].public_key = test_str(TEST_OTHER);
     dispatch.nodes[1].url = test_str("http://10.0.0.1");
 
-    check(gateway_kept_session(&dispatch, &app, &chain, &text, &test_a)
+    check(gateway_kept_session(&dispatch, &app, &chain, &text, &test_alloc)
           == POCKET_OK);
     check(gateway_dispatch_session(&text, &app, &chain, 17, &same, &reason,
-                                   &test_a)
+                                   &test_alloc)
           == 1);
 
     check(same.height == 17 && same.listed == 4 && same.n == 2);
@@ -160,7 +144,7 @@ test_session(void)
     chain = test_str("0001");
 
     check(gateway_dispatch_session(&text, &app, &chain, 0, &same, &reason,
-                                   &test_a)
+                                   &test_alloc)
           == 0);
 }
 
@@ -168,6 +152,7 @@ test_session(void)
 static void
 test_good(void)
 {
+    char                row[32];
     size_t              i;
     gateway_kept_t      kept;
     const test_good_t  *t;
@@ -184,15 +169,10 @@ test_good(void)
         kept.per_session = t->per_session;
         kept.block_time = t->block_time;
 
-        if (gateway_kept_good(&kept, t->session, kept.seen_at + t->later)
-            != t->good)
-        {
-            fprintf(stderr, "case %zu: not %u\n", i, t->good);
-            failed++;
-            continue;
-        }
+        (void) snprintf(row, sizeof(row), "%zu", i);
 
-        passed++;
+        test(gateway_kept_good(&kept, t->session, kept.seen_at + t->later)
+             == t->good, "case", row);
     }
 
     /* clocks differ, but not by hours */
@@ -206,51 +186,6 @@ test_good(void)
 }
 
 
-static void *
-test_alloc(void *data, size_t size)
-{
-    void  *p;
-
-    (void) data;
-
-    size = (size + 15) & ~(size_t) 15;
-
-    if (size > sizeof(test_memory) - test_used) {
-        return NULL;
-    }
-
-    p = test_memory + test_used;
-    test_used += size;
-
-    return p;
-}
-
-
-static void
-test_check(int ok, const char *text, const char *func, int line)
-{
-    if (ok) {
-        passed++;
-        return;
-    }
-
-    failed++;
-    fprintf(stderr, "%s:%d: %s\n", func, line, text);
-}
-
-
-static pocket_str_t
-test_str(const char *text)
-{
-    pocket_str_t  s;
-
-    s.data = (unsigned char *) text;
-    s.len = strlen(text);
-
-    return s;
-}
-
-
 int
 main(void)
 {
@@ -258,7 +193,5 @@ main(void)
     test_session();
     test_good();
 
-    printf("%u passed, %u failed\n", passed, failed);
-
-    return failed != 0;
+    return test_done();
 }

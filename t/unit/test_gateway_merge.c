@@ -9,6 +9,7 @@
 
 #include "gateway_merge.h"
 #include "gateway_script.h"
+#include "test.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -18,12 +19,7 @@
 
 #define TEST_START   1700000000000
 
-#define check(cond)                                                           \
-    test_check((cond) != 0, #cond, __func__, __LINE__)
 
-
-static void test_check(int ok, const char *text, const char *func, int line);
-static uint64_t test_random(void);
 static void test_live(gateway_record_t *record, uint64_t *at, int n);
 static int test_near(double a, double b);
 static int test_same(const gateway_record_t *a, const gateway_record_t *b);
@@ -43,10 +39,6 @@ static void test_cases(int n);
 
 static const pocket_str_t     text = pocket_string("it lied");
 static gateway_record_conf_t  conf;
-
-static uint64_t  seed = 4711;
-static unsigned  failed;
-static unsigned  passed;
 
 
 int
@@ -77,33 +69,7 @@ main(int argc, char **argv)
     test_clocks();
     test_longest();
 
-    printf("%u passed, %u failed\n", passed, failed);
-
-    return failed != 0;
-}
-
-
-static void
-test_check(int ok, const char *what, const char *func, int line)
-{
-    if (ok) {
-        passed++;
-        return;
-    }
-
-    failed++;
-    printf("%s:%d: %s\n", func, line, what);
-}
-
-
-static uint64_t
-test_random(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-
-    return seed;
+    return test_done();
 }
 
 

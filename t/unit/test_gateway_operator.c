@@ -8,8 +8,8 @@
 
 
 #include "gateway_operator.h"
+#include "test.h"
 
-#include <stdio.h>
 #include <string.h>
 
 
@@ -24,10 +24,6 @@ typedef struct {
     const char  *url;
     int          matches;                  /* -1: no rule */
 } test_rule_t;
-
-
-static unsigned  failed;
-static unsigned  passed;
 
 
 static const test_url_t  urls[] = {
@@ -111,31 +107,6 @@ static const test_rule_t  rules[] = {
 };
 
 
-static void
-test_check(int ok, const char *a, const char *b)
-{
-    if (ok) {
-        passed++;
-        return;
-    }
-
-    failed++;
-    printf("FAIL \"%s\" \"%s\"\n", a, b);
-}
-
-
-static pocket_str_t
-test_str(const char *text)
-{
-    pocket_str_t  s;
-
-    s.data = (unsigned char *) text;
-    s.len = strlen(text);
-
-    return s;
-}
-
-
 int
 main(void)
 {
@@ -151,9 +122,9 @@ main(void)
         url = test_str(urls[i].url);
         len = gateway_operator(&url, out);
 
-        test_check(len == strlen(urls[i].operator)
-                   && memcmp(out, urls[i].operator, len) == 0,
-                   urls[i].url, urls[i].operator);
+        test(len == strlen(urls[i].operator)
+             && memcmp(out, urls[i].operator, len) == 0,
+             urls[i].url, urls[i].operator);
     }
 
     for (i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
@@ -170,7 +141,7 @@ main(void)
             got = err ? -1 : -2;
         }
 
-        test_check(got == rules[i].matches, rules[i].rule, rules[i].url);
+        test(got == rules[i].matches, rules[i].rule, rules[i].url);
     }
 
     /* the first one counts */
@@ -181,22 +152,20 @@ main(void)
     (void) gateway_operator_rule(&text, &pair[1], &err);
 
     url = test_str("http://a.b.com");
-    test_check(gateway_operator_match(pair, 2, &url) == 0, "first", "");
+    test(gateway_operator_match(pair, 2, &url) == 0, "first", NULL);
     url = test_str("http://b.com");
-    test_check(gateway_operator_match(pair, 2, &url) == 1, "second", "");
+    test(gateway_operator_match(pair, 2, &url) == 1, "second", NULL);
     url = test_str("http://c.com");
-    test_check(gateway_operator_match(pair, 2, &url) == 2, "none", "");
+    test(gateway_operator_match(pair, 2, &url) == 2, "none", NULL);
 
     /* the longest host, and one more */
 
     memset(name, 'a', sizeof(name));
     url.data = (unsigned char *) name;
     url.len = 253;
-    test_check(gateway_operator(&url, out) == 253, "longest", "");
+    test(gateway_operator(&url, out) == 253, "longest", NULL);
     url.len = 254;
-    test_check(gateway_operator(&url, out) == 0, "too long", "");
+    test(gateway_operator(&url, out) == 0, "too long", NULL);
 
-    printf("%u passed, %u failed\n", passed, failed);
-
-    return failed ? 1 : 0;
+    return test_done();
 }

@@ -7,19 +7,16 @@
 
 
 #include "gateway_probe.h"
+#include "test.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 
-#define TEST_MEMORY  65536
 #define TEST_HASH    "00112233445566778899aabbccddeeff" \
                      "00112233445566778899aabbccddeeff"
 #define TEST_BASE58  "4sGjMW1sUnHzSxGspuhpqLDx6wiyjNtZAMdL4VZHirAn"
-
-#define check(cond)                                                           \
-    test_check(cond, #cond, __func__, __LINE__)
 
 
 typedef struct {
@@ -36,18 +33,6 @@ typedef struct {
     const char        *path;
     const char        *raw;                /* NULL: not found */
 } test_path_t;
-
-
-static void *test_alloc(void *data, size_t size);
-static void test_check(int ok, const char *text, const char *func, int line);
-
-
-static unsigned char   test_memory[TEST_MEMORY];
-static size_t          test_used;
-static pocket_alloc_t  test_a = { test_alloc, NULL };
-
-static unsigned        failed;
-static unsigned        passed;
 
 
 static const test_answer_t  test_answers[] = {
@@ -220,54 +205,6 @@ static const char  *test_bad_paths[] = {
 };
 
 
-static void *
-test_alloc(void *data, size_t size)
-{
-    void  *p;
-
-    if (size > TEST_MEMORY - test_used) {
-        return NULL;
-    }
-
-    p = test_memory + test_used;
-    test_used += (size + 15) & ~(size_t) 15;
-
-    return p;
-}
-
-
-static void
-test_check(int ok, const char *text, const char *func, int line)
-{
-    if (ok) {
-        passed++;
-        return;
-    }
-
-    failed++;
-    printf("FAIL %s:%d: %s\n", func, line, text);
-}
-
-
-static pocket_str_t
-test_str(const char *text)
-{
-    pocket_str_t  s;
-
-    s.data = (unsigned char *) text;
-    s.len = strlen(text);
-
-    return s;
-}
-
-
-static int
-test_is(const pocket_str_t *s, const char *text)
-{
-    return s->len == strlen(text) && memcmp(s->data, text, s->len) == 0;
-}
-
-
 static void
 test_read_answers(void)
 {
@@ -283,23 +220,18 @@ test_read_answers(void)
 
     for (i = 0; i < sizeof(test_answers) / sizeof(test_answers[0]); i++) {
         t = &test_answers[i];
-        test_used = 0;
+        test_free();
         body = test_str(t->body);
 
         rc = gateway_probe_answer(t->kind, &request, t->status, &body,
-                                  &answer, &test_a);
+                                  &answer, &test_alloc);
 
-        if (rc != t->answer
-            || (rc == GATEWAY_ANSWER_OK && answer.height != t->height)
-            || (t->identifier && !test_is(&answer.identifier, t->identifier))
-            || (rc == GATEWAY_ANSWER_FAULT && answer.reason == NULL))
-        {
-            printf("answer %zu (%s) is %d\n", i, t->body, rc);
-            check(0);
-            continue;
-        }
-
-        passed++;
+        test(rc == t->answer
+             && (rc != GATEWAY_ANSWER_OK || answer.height == t->height)
+             && (t->identifier == NULL
+                 || test_is(&answer.identifier, t->identifier))
+             && (rc != GATEWAY_ANSWER_FAULT || answer.reason != NULL),
+             "answer", t->body);
     }
 }
 
@@ -311,7 +243,6 @@ test_requests(void)
 {
     int                      kind;
     size_t                   i, forms;
-    uint64_t                 random;
     gateway_path_t           paths[3];
     pocket_str_t             text, last;
     const char              *err;
@@ -325,21 +256,13 @@ test_requests(void)
         check(gateway_path_parse(&text, &paths[i], &err) == POCKET_OK);
     }
 
-    random = 88172645463325252ull;
-
     for (kind = 1; kind < GATEWAY_PROBE_KINDS; kind++) {
         forms = 0;
         memset(&last, 0, sizeof(pocket_str_t));
 
         for (i = 0; i < 200; i++) {
-            test_used = i % 2 ? TEST_MEMORY / 2 : 0;
-
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-
-            check(gateway_probe_request(kind, 0x3cf, random, &request,
-                                        &test_a)
+            check(gateway_probe_request(kind, 0x3cf, test_random(), &request,
+                                        &test_alloc)
                   == POCKET_OK);
 
             text = request.body.len ? request.body : request.path;
@@ -350,7 +273,7 @@ test_requests(void)
 
             if (request.path.len == 0) {
                 check(gateway_path_read(paths, 3, &request.body, values,
-                                        &test_a)
+                                        &test_alloc)
                       == 1);
                 check(values[0].found && values[1].found);
                 check(atoll((char *) values[1].raw.data) == request.id);
@@ -371,7 +294,7 @@ test_requests(void)
     }
 
     check(gateway_probe_request(GATEWAY_PROBE_COSMOS_BLOCK, 975, 0, &request,
-                                &test_a)
+                                &test_alloc)
           == POCKET_OK);
     check(test_is(&request.path, "/block?height=975"));
     check(test_is(&request.method, "GET"));
@@ -393,10 +316,10 @@ test_read_paths(void)
     for (i = 0; i < sizeof(test_paths) / sizeof(test_paths[0]); i++) {
         t = &test_paths[i];
         text = test_str(t->path);
-        test_used = 0;
+        test_free();
 
         check(gateway_path_parse(&text, &path, &err) == POCKET_OK);
-        check(gateway_path_read(&path, 1, &json, &value, &test_a) == 1);
+        check(gateway_path_read(&path, 1, &json, &value, &test_alloc) == 1);
 
         if (value.found != (t->raw != NULL)
             || (t->raw && !test_is(&value.raw, t->raw)))
@@ -426,24 +349,24 @@ test_expand(void)
 {
     pocket_str_t  text, out;
 
-    test_used = 0;
+    test_free();
 
     text = test_str("{\"id\":$id,\"a\":\"$height_hex\",\"b\":$height,"
                     "\"c\":\"$identity $heights $ $\"}");
 
-    check(gateway_probe_expand(&text, 5, 255, &out, &test_a) == POCKET_OK);
+    check(gateway_probe_expand(&text, 5, 255, &out, &test_alloc) == POCKET_OK);
     check(test_is(&out, "{\"id\":5,\"a\":\"0xff\",\"b\":255,"
                         "\"c\":\"$identity $heights $ $\"}"));
     check(gateway_probe_has_height(&text));
 
     text = test_str("$id$id$id");
-    check(gateway_probe_expand(&text, UINT32_MAX, UINT64_MAX, &out, &test_a)
+    check(gateway_probe_expand(&text, UINT32_MAX, UINT64_MAX, &out, &test_alloc)
           == POCKET_OK);
     check(test_is(&out, "429496729542949672954294967295"));
     check(!gateway_probe_has_height(&text));
 
     text = test_str("$height_hex$height");
-    check(gateway_probe_expand(&text, 1, UINT64_MAX, &out, &test_a)
+    check(gateway_probe_expand(&text, 1, UINT64_MAX, &out, &test_alloc)
           == POCKET_OK);
     check(test_is(&out, "0xffffffffffffffff18446744073709551615"));
 }
@@ -484,14 +407,16 @@ test_no_memory(void)
     request.id = 7;
     body = test_str("{\"id\":7,\"result\":\"0x1\"}");
 
-    test_used = TEST_MEMORY;
+    test_left = 0;
 
     check(gateway_probe_request(GATEWAY_PROBE_EVM_HEIGHT, 1, 1, &request,
-                                &test_a)
+                                &test_alloc)
           == POCKET_ERROR);
     check(gateway_probe_answer(GATEWAY_PROBE_EVM_CHAIN, &request, 200, &body,
-                               &answer, &test_a)
+                               &answer, &test_alloc)
           == GATEWAY_ANSWER_FAULT);
+
+    test_left = SIZE_MAX;
 }
 
 
@@ -505,7 +430,5 @@ main(void)
     test_block();
     test_no_memory();
 
-    printf("%u passed, %u failed\n", passed, failed);
-
-    return failed ? 1 : 0;
+    return test_done();
 }

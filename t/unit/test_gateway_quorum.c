@@ -8,8 +8,8 @@
 
 
 #include "gateway_quorum.h"
+#include "test.h"
 
-#include <stdio.h>
 #include <string.h>
 
 
@@ -22,9 +22,6 @@
 #define OUTVOTED     GATEWAY_VERDICT_OUTVOTED
 #define BEHIND       GATEWAY_VERDICT_BEHIND
 #define AHEAD        GATEWAY_VERDICT_AHEAD
-
-#define check(cond)                                                           \
-    test_check(cond, #cond, __func__, __LINE__)
 
 
 /* so many votes of one height, each of an operator of its own */
@@ -60,9 +57,6 @@ typedef struct {
 } test_data_t;
 
 
-static unsigned        failed;
-static unsigned        passed;
-static uint64_t        seed = 88172645463325252;
 static gateway_vote_t  votes[TEST_MAX];
 
 
@@ -147,27 +141,10 @@ static const test_data_t  data[] = {
 };
 
 
-static void
-test_check(int ok, const char *text, const char *func, int line)
-{
-    if (ok) {
-        passed++;
-        return;
-    }
-
-    failed++;
-    printf("FAIL %s:%d: %s\n", func, line, text);
-}
-
-
 static uint32_t
-test_random(uint32_t n)
+test_below(uint32_t n)
 {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-
-    return (seed >> 16) % n;
+    return test_random() % n;
 }
 
 
@@ -297,7 +274,7 @@ test_weights(void)
     for (n = 1; n <= TEST_MAX; n++) {
 
         for (i = 0; i < n; i++) {
-            test_vote(i, test_random(1 + n / 5), 0);
+            test_vote(i, test_below(1 + n / 5), 0);
         }
 
         (void) gateway_quorum_weigh(votes, n);
@@ -566,26 +543,26 @@ test_lone_operator(void)
 
         if (round % 50 == 0) {
             memset(&ref, 0, sizeof(gateway_height_ref_t));
-            ref.tolerance = 2 * test_random(6);
-            ref.block_time = test_random(2) * TEST_BLOCK;
-            tip = 1000 + test_random(1000000);
+            ref.tolerance = 2 * test_below(6);
+            ref.block_time = test_below(2) * TEST_BLOCK;
+            tip = 1000 + test_below(1000000);
             now = 1000000;
         }
 
         tip++;
         now += TEST_BLOCK;
-        honest = 2 + test_random(20);
-        liars = test_random(200);
-        lie = tip + test_random(2) * test_random(3 * ref.tolerance + 3)
-              - test_random(2) * test_random(3 * ref.tolerance + 3);
+        honest = 2 + test_below(20);
+        liars = test_below(200);
+        lie = tip + test_below(2) * test_below(3 * ref.tolerance + 3)
+              - test_below(2) * test_below(3 * ref.tolerance + 3);
 
         for (n = 0; n < honest; n++) {
-            test_vote(n, 1 + (n < 2 ? n : test_random(5)),
-                      tip - test_random(ref.tolerance / 2 + 1));
+            test_vote(n, 1 + (n < 2 ? n : test_below(5)),
+                      tip - test_below(ref.tolerance / 2 + 1));
         }
 
         for ( /* void */ ; n < honest + liars; n++) {
-            test_vote(n, 99, test_random(10) ? lie : test_random(2000000));
+            test_vote(n, 99, test_below(10) ? lie : test_below(2000000));
         }
 
         (void) gateway_quorum_height(votes, n, &ref, now);
@@ -626,10 +603,10 @@ test_honest_majority(void)
     caught = 0;
 
     for (round = 0; round < TEST_ROUNDS; round++) {
-        operators = 3 + test_random(20);
-        honest = operators / 2 + 1 + test_random(operators - operators / 2 - 1);
-        size = 1 + test_random(8);
-        tip = 1000 + test_random(1000000);
+        operators = 3 + test_below(20);
+        honest = operators / 2 + 1 + test_below(operators - operators / 2 - 1);
+        size = 1 + test_below(8);
+        tip = 1000 + test_below(1000000);
         n = operators * size;
 
         for (i = 0; i < n; i++) {
@@ -681,7 +658,5 @@ main(void)
     test_lone_operator();
     test_honest_majority();
 
-    printf("%u passed, %u failed\n", passed, failed);
-
-    return failed ? 1 : 0;
+    return test_done();
 }

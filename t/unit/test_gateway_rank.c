@@ -8,9 +8,9 @@
 
 
 #include "gateway_rank.h"
+#include "test.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,13 +18,7 @@
 #define TEST_MAX    1200
 #define TEST_DRAWS  1000000
 
-#define check(cond)                                                           \
-    test_check((cond) != 0, #cond, __func__, __LINE__)
 
-
-static void test_check(int ok, const char *text, const char *func, int line);
-static uint64_t test_random(void);
-static double test_uniform(void);
 static void test_candidate(uint32_t i, double weight, double latency,
     uint32_t operator);
 static void test_record(uint32_t i, const gateway_record_t *record,
@@ -65,10 +59,6 @@ static gateway_entry_t      entries[TEST_MAX];
 static gateway_rank_t       rank;
 static void                *work;
 
-static uint64_t  seed = 20240527;
-static unsigned  failed;
-static unsigned  passed;
-
 
 int
 main(void)
@@ -78,6 +68,8 @@ main(void)
     if (work == NULL) {
         return 1;
     }
+
+    test_seed(20240527);
 
     test_weights();
     test_draws();
@@ -102,46 +94,7 @@ main(void)
 
     free(work);
 
-    printf("%u passed, %u failed\n", passed, failed);
-
-    return failed != 0;
-}
-
-
-static void
-test_check(int ok, const char *text, const char *func, int line)
-{
-    if (ok) {
-        passed++;
-        return;
-    }
-
-    failed++;
-    printf("FAIL %s:%d: %s\n", func, line, text);
-}
-
-
-/* splitmix64 */
-
-static uint64_t
-test_random(void)
-{
-    uint64_t  z;
-
-    seed += 0x9e3779b97f4a7c15;
-
-    z = seed;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-
-    return z ^ (z >> 31);
-}
-
-
-static double
-test_uniform(void)
-{
-    return (test_random() >> 11) / 9007199254740992.0;
+    return test_done();
 }
 
 

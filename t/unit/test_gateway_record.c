@@ -6,9 +6,9 @@
 
 
 #include "gateway_rank.h"
+#include "test.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 
@@ -17,13 +17,7 @@
 #define TEST_RESPONSE_CHECK  1
 #define TEST_HEIGHT_CHECK    2
 
-#define check(cond)                                                           \
-    test_check((cond) != 0, #cond, __func__, __LINE__)
 
-
-static void test_check(int ok, const char *text, const char *func, int line);
-static uint64_t test_random(void);
-static double test_uniform(void);
 static void test_init(void);
 static void test_add(gateway_try_e how, uint32_t n, uint64_t ms);
 static void test_fold(uint64_t ms);
@@ -64,10 +58,6 @@ static gateway_sample_t       sample;
 static gateway_peers_t        peers;
 static uint64_t               now;
 
-static uint64_t  seed = 4711;
-static unsigned  failed;
-static unsigned  passed;
-
 
 int
 main(void)
@@ -98,46 +88,7 @@ main(void)
     test_clock();
     test_bounds();
 
-    printf("%u passed, %u failed\n", passed, failed);
-
-    return failed != 0;
-}
-
-
-static void
-test_check(int ok, const char *text, const char *func, int line)
-{
-    if (ok) {
-        passed++;
-        return;
-    }
-
-    failed++;
-    printf("FAIL %s:%d: %s\n", func, line, text);
-}
-
-
-/* splitmix64 */
-
-static uint64_t
-test_random(void)
-{
-    uint64_t  z;
-
-    seed += 0x9e3779b97f4a7c15;
-
-    z = seed;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-
-    return z ^ (z >> 31);
-}
-
-
-static double
-test_uniform(void)
-{
-    return (test_random() >> 11) / 9007199254740992.0;
+    return test_done();
 }
 
 

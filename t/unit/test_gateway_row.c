@@ -5,21 +5,15 @@
 
 
 #include "gateway_record.h"
+#include "test.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 
 #define TEST_START  1700000000000
 
-#define check(cond)                                                           \
-    test_check((cond) != 0, #cond, __func__, __LINE__)
 
-
-static void test_check(int ok, const char *text, const char *func, int line);
-static uint64_t test_random(void);
-static double test_uniform(void);
 static void test_init(void);
 static void test_add(gateway_try_e how, uint32_t n, uint64_t ms);
 static void test_fold(uint64_t ms);
@@ -32,10 +26,6 @@ static gateway_record_t  record;
 static gateway_sample_t  sample;
 static uint64_t          now;
 
-static uint64_t  seed = 4711;
-static unsigned  failed;
-static unsigned  passed;
-
 
 int
 main(void)
@@ -44,46 +34,7 @@ main(void)
     test_longest();
     test_bad_rows();
 
-    printf("%u passed, %u failed\n", passed, failed);
-
-    return failed != 0;
-}
-
-
-static void
-test_check(int ok, const char *text, const char *func, int line)
-{
-    if (ok) {
-        passed++;
-        return;
-    }
-
-    failed++;
-    printf("FAIL %s:%d: %s\n", func, line, text);
-}
-
-
-/* splitmix64 */
-
-static uint64_t
-test_random(void)
-{
-    uint64_t  z;
-
-    seed += 0x9e3779b97f4a7c15;
-
-    z = seed;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-
-    return z ^ (z >> 31);
-}
-
-
-static double
-test_uniform(void)
-{
-    return (test_random() >> 11) / 9007199254740992.0;
+    return test_done();
 }
 
 
@@ -120,12 +71,14 @@ test_row(void)
     u_char            row[GATEWAY_RECORD_ROW_LEN], *p;
     u_char            again[GATEWAY_RECORD_ROW_LEN];
     uint32_t          i, k;
+    uint64_t          noise;
     pocket_str_t      text;
     gateway_record_t  parsed;
 
     for (k = 0; k < 500; k++) {
         test_init();
-        text.data = (u_char *) &seed;
+        noise = test_random();
+        text.data = (u_char *) &noise;
         text.len = test_random() % 9;
 
         for (i = 0; i < 20; i++) {

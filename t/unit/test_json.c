@@ -6,13 +6,13 @@
 
 
 #include "pocket_json.h"
+#include "test.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 
-#define TEST_ARENA  (1024 * 1024)
 #define TEST_LOG    4096
 
 
@@ -49,9 +49,6 @@ typedef struct {
 } test_refusal_t;
 
 
-static void *test_alloc(void *data, size_t size);
-static void test(unsigned ok, const char *name);
-static pocket_str_t test_str(const char *s);
 static int test_event(void *data, const pocket_json_event_t *ev);
 static int test_ignore(void *data, const pocket_json_event_t *ev);
 static int test_stop(void *data, const pocket_json_event_t *ev);
@@ -146,10 +143,6 @@ static const test_refusal_t  test_refusal_rows[] = {
 };
 
 
-static unsigned        failed;
-static unsigned char   arena[TEST_ARENA];
-static size_t          arena_used;
-static pocket_alloc_t  alloc = { test_alloc, NULL };
 static char            events[TEST_LOG];
 
 
@@ -159,44 +152,6 @@ const char *
 __asan_default_options(void)
 {
     return "allocator_may_return_null=1";
-}
-
-
-static void *
-test_alloc(void *data, size_t size)
-{
-    void  *p;
-
-    size = (size + 15) & ~(size_t) 15;
-
-    if (size > TEST_ARENA - arena_used) {
-        return NULL;
-    }
-
-    p = arena + arena_used;
-    arena_used += size;
-
-    return p;
-}
-
-
-static void
-test(unsigned ok, const char *name)
-{
-    printf("%s %s\n", ok ? "ok" : "FAIL", name);
-    failed += !ok;
-}
-
-
-static pocket_str_t
-test_str(const char *s)
-{
-    pocket_str_t  str;
-
-    str.data = (unsigned char *) s;
-    str.len = strlen(s);
-
-    return str;
 }
 
 
@@ -219,7 +174,7 @@ test_event(void *data, const pocket_json_event_t *ev)
 
     if (ev->type == POCKET_JSON_STRING || ev->type == POCKET_JSON_KEY) {
         test(ev->raw.data == text->data + ev->start + 1
-             && ev->raw.len == ev->end - ev->start - 2, "raw in quotes");
+             && ev->raw.len == ev->end - ev->start - 2, "raw in quotes", NULL);
     }
 
     return 1;
@@ -247,9 +202,9 @@ test_decode(const char *text, test_struct_t *out, pocket_json_error_t *err)
 
     s = test_str(text);
     memset(out, 0, sizeof(test_struct_t));
-    arena_used = 0;
+    test_free();
 
-    return pocket_json_decode(&s, &test_root, out, err, &alloc);
+    return pocket_json_decode(&s, &test_root, out, err, &test_alloc);
 }
 
 
@@ -264,22 +219,23 @@ test_events(void)
 
     events[0] = '\0';
 
-    test(pocket_json_read(&text, test_event, &text, &err) == 1, "read");
+    test(pocket_json_read(&text, test_event, &text, &err) == 1, "read", NULL);
     test(strcmp(events, "{0{ k1\"a\" [1[ n21 n2-2.5e3 t2true 02null ]1] "
                         "k1e\"\\u0062\" {1{ k2\"\" s2\"\" k2\"c\" "
                         "s2e\"\\n\xff\" }1} k1\"d\" f1false }0} ")
-         == 0, "events");
+         == 0, "events", NULL);
 
     text = test_str("12");
     events[0] = '\0';
 
     test(pocket_json_read(&text, test_event, &text, &err) == 1
-         && strcmp(events, "n012 ") == 0, "number at the end of the text");
+         && strcmp(events, "n012 ") == 0, "number at the end of the text",
+         NULL);
 
     text = test_str("[1]");
 
     test(pocket_json_read(&text, test_stop, NULL, &err) == POCKET_ERROR,
-         "handler without memory");
+         "handler without memory", NULL);
 }
 
 
@@ -299,7 +255,7 @@ test_refusals(void)
         text = test_str(row->text);
 
         test(pocket_json_read(&text, test_ignore, NULL, &err) == 0,
-             row->text);
+             row->text, NULL);
 
         err.text[err.len] = '\0';
 
@@ -309,14 +265,14 @@ test_refusals(void)
                     || strstr((char *) err.text, row->message) == NULL)))
         {
             printf("pos %zu: %s\n", err.pos, (char *) err.text);
-            test(0, "where and why");
+            test(0, "where and why", NULL);
         }
     }
 
     text.data = (unsigned char *) "{}\0";
     text.len = 3;
 
-    test(pocket_json_read(&text, test_ignore, NULL, &err) == 0, "NUL");
+    test(pocket_json_read(&text, test_ignore, NULL, &err) == 0, "NUL", NULL);
 }
 
 
@@ -334,7 +290,7 @@ test_depth(void)
         p = malloc(2 * n);
 
         if (p == NULL) {
-            test(0, "malloc");
+            test(0, "malloc", NULL);
             return;
         }
 
@@ -347,13 +303,13 @@ test_depth(void)
         text.len = 2 * n;
 
         test(pocket_json_read(&text, test_ignore, NULL, &err)
-             == (n == POCKET_JSON_DEPTH), "depth");
+             == (n == POCKET_JSON_DEPTH), "depth", NULL);
 
         free(p);
     }
 
     test(!err.refused && strstr((char *) err.text, "nested too deep"),
-         "depth refused");
+         "depth refused", NULL);
 }
 
 
@@ -372,7 +328,7 @@ test_large(void)
     p = malloc(2 * n + 4);
 
     if (p == NULL) {
-        test(0, "malloc");
+        test(0, "malloc", NULL);
         return;
     }
 
@@ -390,16 +346,16 @@ test_large(void)
         text.len = 2 * n + 2 - cut;
 
         test(pocket_json_read(&text, test_ignore, NULL, &err) == (cut == 0),
-             "large");
+             "large", NULL);
     }
 
     value.kind = POCKET_JSON_STRING;
     value.raw.data = p;
     value.raw.len = 2 * n + 2;
-    arena_used = 0;
+    test_free();
 
-    test(pocket_json_value_string(&value, &s, &alloc) == 1 && s.len == n
-         && s.data[0] == '\n' && s.data[n - 1] == '\n', "large value");
+    test(pocket_json_value_string(&value, &s, &test_alloc) == 1 && s.len == n
+         && s.data[0] == '\n' && s.data[n - 1] == '\n', "large value", NULL);
 
     free(p);
 }
@@ -417,7 +373,7 @@ test_no_memory(void)
     text.len = SIZE_MAX / 8;
 
     test(pocket_json_read(&text, test_ignore, NULL, &err) == POCKET_ERROR
-         && err.len > 0, "no memory");
+         && err.len > 0, "no memory", NULL);
 }
 
 
@@ -453,7 +409,7 @@ test_int64(void)
         n = 0;
 
         test(pocket_json_int64(&raw, &n) == rows[i].rc && n == rows[i].n,
-             rows[i].raw);
+             rows[i].raw, NULL);
     }
 }
 
@@ -471,27 +427,30 @@ test_types(void)
                      "\"error\":{\"code\":4294967295,\"message\":\"m\"},"
                      "\"inner\":{\"CODE\":3},\"list\":[\"p\",\"q\"],"
                      "\"map\":{\"\\u006b\":1,\"l\":2},"
-                     "\"any\":[1, {\"y\":[]}]}", &out, &err) == 1, "types");
+                     "\"any\":[1, {\"y\":[]}]}", &out, &err) == 1, "types",
+         NULL);
 
-    test(out.name.len == 2 && memcmp(out.name.data, "ab", 2) == 0, "string");
-    test(out.height == -7, "int64");
-    test(out.success == 1, "bool");
+    test(out.name.len == 2 && memcmp(out.name.data, "ab", 2) == 0, "string",
+         NULL);
+    test(out.height == -7, "int64", NULL);
+    test(out.success == 1, "bool", NULL);
     test(out.error && out.error->code == UINT32_MAX
-         && out.error->message.len == 1, "pointer");
-    test(out.inner.code == 3, "struct");
+         && out.error->message.len == 1, "pointer", NULL);
+    test(out.inner.code == 3, "struct", NULL);
 
     elt = out.list.elts;
 
     test(out.list.present && out.list.n == 2 && elt[1].len == 1
-         && elt[1].data[0] == 'q', "array");
+         && elt[1].data[0] == 'q', "array", NULL);
 
     pair = out.map.elts;
 
     test(out.map.present && out.map.n == 2 && pair[0].key.data[0] == 'k'
-         && pair[0].value == 1 && pair[1].value == 2, "map");
+         && pair[0].value == 1 && pair[1].value == 2, "map", NULL);
 
     test(out.any.kind == POCKET_JSON_ARRAY && out.any.raw.len == 13
-         && memcmp(out.any.raw.data, "[1, {\"y\":[]}]", 13) == 0, "value");
+         && memcmp(out.any.raw.data, "[1, {\"y\":[]}]", 13) == 0, "value",
+         NULL);
 }
 
 
@@ -506,17 +465,18 @@ test_nulls(void)
                      "\"inner\":{\"code\":2},\"inner\":null,"
                      "\"list\":[\"a\"],\"list\":null,"
                      "\"map\":{\"a\":1},\"map\":null,"
-                     "\"any\":1,\"any\":null}", &out, &err) == 1, "nulls");
+                     "\"any\":1,\"any\":null}", &out, &err) == 1, "nulls",
+         NULL);
 
     test(out.name.len == 1 && out.height == 1 && out.inner.code == 2,
-         "null leaves");
+         "null leaves", NULL);
     test(out.error == NULL && !out.list.present && out.list.n == 0
-         && !out.map.present && out.map.n == 0, "null empties");
+         && !out.map.present && out.map.n == 0, "null empties", NULL);
     test(out.any.kind == POCKET_JSON_NULL && out.any.raw.len == 4,
-         "null as a value");
+         "null as a value", NULL);
 
     test(test_decode("null", &out, &err) == 1 && out.name.len == 0,
-         "null as all");
+         "null as all", NULL);
 }
 
 
@@ -530,13 +490,13 @@ test_repeats(void)
                      "\"height\":2,\"error\":{\"code\":1},"
                      "\"error\":{\"message\":\"m\"},\"list\":[\"a\",\"b\"],"
                      "\"list\":[\"c\"],\"map\":{\"a\":1},\"map\":{\"b\":2}}",
-                     &out, &err) == 1, "repeats");
+                     &out, &err) == 1, "repeats", NULL);
 
-    test(out.name.len == 2 && out.height == 2, "the last scalar");
+    test(out.name.len == 2 && out.height == 2, "the last scalar", NULL);
     test(out.error->code == 1 && out.error->message.len == 1,
-         "objects merge");
-    test(out.list.n == 1, "the last array");
-    test(out.map.n == 2, "maps merge");
+         "objects merge", NULL);
+    test(out.list.n == 1, "the last array", NULL);
+    test(out.map.n == 2, "maps merge", NULL);
 }
 
 
@@ -569,7 +529,7 @@ test_wrong_types(void)
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 
         test(test_decode(rows[i].text, &out, &err) == 0 && err.refused,
-             rows[i].text);
+             rows[i].text, NULL);
 
         err.text[err.len] = '\0';
 
@@ -577,7 +537,7 @@ test_wrong_types(void)
                     strcspn(rows[i].message, "0"))
             != 0)
         {
-            test(0, (char *) err.text);
+            test(0, (char *) err.text, NULL);
         }
     }
 }
@@ -596,7 +556,7 @@ test_unescape_bad(void)
     test(n == sizeof("a???b\\\\ufffd\\n??????\\u003c\\") - 1
          && memcmp(text, "a\xef\xbf\xbd" "b\\\\ufffd\\n"
                          "\xef\xbf\xbd\xef\xbf\xbd\\u003c\\", n)
-            == 0, "bad bytes");
+            == 0, "bad bytes", NULL);
 }
 
 
@@ -645,7 +605,7 @@ test_stream_runs(void)
         }
     }
 
-    test(bad == 0, "any byte in a plain run");
+    test(bad == 0, "any byte in a plain run", NULL);
 }
 
 
@@ -665,5 +625,5 @@ main(void)
     test_unescape_bad();
     test_stream_runs();
 
-    return failed ? 1 : 0;
+    return test_done();
 }

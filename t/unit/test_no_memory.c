@@ -13,20 +13,10 @@
 #include "pocket_relay.h"
 #include "pocket_request.h"
 #include "pocket_response.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "test.h"
 
 
-#define TEST_BLOCKS  4096
-
-
-typedef struct {
-    size_t        left;
-    size_t        n;
-    void         *blocks[TEST_BLOCKS];
-} test_memory_t;
+#define TEST_ALLOCATIONS  4096
 
 
 /* gives what the function under test returned */
@@ -34,77 +24,27 @@ typedef struct {
 typedef int (*test_call_pt)(pocket_alloc_t *a);
 
 
-static unsigned  failed;
-
-
-static void *
-test_alloc(void *data, size_t size)
-{
-    test_memory_t  *m;
-
-    m = data;
-
-    if (m->left == 0 || m->n == TEST_BLOCKS) {
-        return NULL;
-    }
-
-    m->left--;
-
-    /* blocks of the exact size, so that the sanitizer sees each overrun */
-
-    m->blocks[m->n] = malloc(size);
-
-    return m->blocks[m->n++];
-}
-
-
 static void
 test_fail(const char *name, test_call_pt call, int expected)
 {
-    int             rc;
-    size_t          n;
-    test_memory_t   m;
-    pocket_alloc_t  a;
-
-    a.alloc = test_alloc;
-    a.data = &m;
+    int     rc;
+    size_t  n;
 
     rc = POCKET_ERROR;
 
-    for (n = 0; n < TEST_BLOCKS; n++) {
-        m.n = 0;
-        m.left = n;
+    for (n = 0; n < TEST_ALLOCATIONS; n++) {
+        test_left = n;
 
-        rc = call(&a);
+        rc = call(&test_alloc);
 
-        while (m.n) {
-            free(m.blocks[--m.n]);
-        }
+        test_free();
 
-        if (m.left || rc != POCKET_ERROR) {
+        if (test_left || rc != POCKET_ERROR) {
             break;
         }
     }
 
-    if (rc != expected || n == 0) {
-        failed++;
-        printf("FAIL %s: %d after %zu allocations\n", name, rc, n);
-        return;
-    }
-
-    printf("ok %s: %zu allocations\n", name, n);
-}
-
-
-static pocket_str_t
-test_str(const char *s)
-{
-    pocket_str_t  str;
-
-    str.data = (unsigned char *) s;
-    str.len = strlen(s);
-
-    return str;
+    test(rc == expected && n, name, "not all allocations can fail");
 }
 
 
@@ -132,7 +72,7 @@ test_reason(pocket_alloc_t *a)
 
 
 static int
-test_check(pocket_alloc_t *a)
+test_node_check(pocket_alloc_t *a)
 {
     pocket_node_answer_t   in;
     pocket_check_answer_t  out;
@@ -439,7 +379,7 @@ main(void)
     test_fail("auth", test_auth, POCKET_OK);
     test_fail("names", test_names, POCKET_OK);
     test_fail("reason", test_reason, POCKET_OK);
-    test_fail("check", test_check, 1);
+    test_fail("check", test_node_check, 1);
     test_fail("session", test_session, POCKET_OK);
     test_fail("notify", test_notify, POCKET_OK);
     test_fail("dispatch", test_dispatch, 1);
@@ -453,5 +393,5 @@ main(void)
     test_fail("bad_header", test_bad_header, 0);
     test_fail("failure", test_failure, POCKET_OK);
 
-    return failed ? 1 : 0;
+    return test_done();
 }

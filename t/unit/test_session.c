@@ -8,32 +8,10 @@
 
 
 #include "pocket_session.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-
-
-#define check(cond)                                                           \
-    test_check(cond, #cond, __func__, __LINE__)
+#include "test.h"
 
 
 static const pocket_session_conf_t  conf = { 2, 3 };
-
-static unsigned  failed;
-static unsigned  passed;
-
-
-static void
-test_check(int ok, const char *text, const char *func, int line)
-{
-    if (ok) {
-        passed++;
-        return;
-    }
-
-    failed++;
-    printf("FAIL %s:%d: %s\n", func, line, text);
-}
 
 
 static pocket_node_status_t
@@ -420,7 +398,5 @@ main(void)
     test_window();
     test_extremes();
 
-    printf("%u passed, %u failed\n", passed, failed);
-
-    return failed ? 1 : 0;
+    return test_done();
 }
