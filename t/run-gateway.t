@@ -6,63 +6,19 @@
 use strict;
 use warnings;
 
-use Cwd qw(abs_path);
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
-use File::Temp ();
 use IO::Socket::INET;
 use MeshCtl;
 use MeshRedis;
 use MeshRelay;
+use MeshRun;
 use Test::More;
 
-my $root = abs_path("$FindBin::Bin/..");
-my $build = abs_path($ENV{BUILD} || "$root/build");
-
-plan skip_all => 'no redis-server'
-    if system('redis-server --version > /dev/null 2>&1');
 plan skip_all => 'no curl' if system('curl --version > /dev/null 2>&1');
 
-# short: a unix address has 107 bytes; readable by workers of another user
-my $temp = File::Temp->newdir('mesh-XXXXXX', TMPDIR => 1);
-chmod 0755, "$temp";
-my $dir = abs_path("$temp");
-
-my $owner = $$;
-my @rundirs;
-
-END {
-    if ($$ == $owner) {
-        my $status = $?;
-        system("RUNDIR=$_ $root/shared/cli/stop > /dev/null 2>&1")
-            for @rundirs;
-        $? = $status;
-    }
-}
-
-sub script {
-    my ($name, %env) = @_;
-    push @rundirs, $env{RUNDIR} unless grep { $_ eq $env{RUNDIR} } @rundirs;
-    my @as = @{ delete $env{as} || [] };
-    return run_command('/usr/bin/env', '-u', 'DATADIR', '-u', 'REDIS', '-u',
-                       'WORKERS', '-u', 'PORT', "BUILD=$build",
-                       "NGINX_BINARY=" . ($ENV{TEST_NGINX_BINARY} || 'nginx'),
-                       'NGINX=nobody', 'http_proxy=http://127.0.0.1:1',
-                       "LD_PRELOAD=" . ($ENV{TEST_NGINX_LD_PRELOAD} || ''),
-                       (map { "$_=$env{$_}" } sort keys %env), @as,
-                       "$root/shared/cli/$name");
-}
-
-# processes of a run folder, by what their working directory is
-sub processes {
-    my ($rundir) = @_;
-    return sort map { (split ' ', slurp("/proc/$_/comm"))[0] }
-           grep { (readlink("/proc/$_/cwd") // '') eq $rundir }
-           map { m{/proc/(\d+)$} ? $1 : () } glob '/proc/[0-9]*';
-}
-
-sub others { return [ grep { $_ ne 'nginx' } processes(@_) ] }
+my $dir = MeshRun->dir;
 
 # status and body of the gateway's answer
 sub get {
@@ -226,11 +182,7 @@ unlink "$gw/more/redis.conf";
 {
     my $refused = sub {
         my ($name, $why, %env) = @_;
-        my ($code, $out, $err) = script('run', RUNDIR => "$dir/bad",
-                                        GATEWAY => $gw, PORT => $port, %env);
-        isnt($code, 0, "$name: a code");
-        like($err, $why, "$name: the reason");
-        is_deeply([ processes("$dir/bad") ], [], "$name: nothing is left");
+        refused($name, $why, GATEWAY => $gw, PORT => $port, %env);
     };
 
     $refused->('no such folder', qr/"\/none" is no directory/,
@@ -266,41 +218,18 @@ unlink "$gw/more/redis.conf";
 
 # Another user: as one, and as root for one.
 
-SKIP: {
-    my ($uid, $gid) = (getpwnam 'nobody')[2, 3];
-    skip 'not root', 10 if $> != 0 || !defined $uid;
-    skip 'no setpriv', 10 if system('setpriv --version > /dev/null 2>&1');
+for_users(10, sub {
+    my ($name, $uid, $rundir, @how) = @_;
+    chown @how ? $uid : 0, -1, "$gw/auth.json";
 
-    my @as = ('setpriv', '--reuid', $uid, '--regid', $gid, '--clear-groups');
-    skip 'a normal user cannot read the build', 10
-        if system(@as, 'test', '-r', "$build/ngx_mesh_relay_module.so") != 0
-           || system(@as, 'test', '-x', "$root/shared/cli/run") != 0;
+    my ($code, $out, $err) = script('run', RUNDIR => $rundir,
+                                    GATEWAY => $gw, PORT => $port, @how);
+    is($code, 0, "$name: make run") or diag $out, $err;
+    is((get($port, '/gateway/find/eth'))[0], 200, "$name: it serves");
 
-    for my $case ([ 'as a normal user', as => \@as ],
-                  [ 'as root for a normal user' ])
-    {
-        my ($name, @how) = @$case;
-        my $rundir = "$dir/user" . scalar @how;
-        mkdir $rundir;
-        chown $uid, $gid, $rundir;
-        chown @how ? $uid : 0, -1, "$gw/auth.json";
-
-        my ($code, $out, $err) = script('run', RUNDIR => $rundir,
-                                        GATEWAY => $gw, PORT => $port, @how);
-        is($code, 0, "$name: make run") or diag $out, $err;
-        is((get($port, '/gateway/find/eth'))[0], 200, "$name: it serves");
-
-        my %uid = map { ((split ' ', slurp("$_/comm"))[0]
-                         . (slurp("$_/cmdline") =~ /master/ ? ' master' : '')
-                         => (stat $_)[4]) }
-                  grep { (readlink("$_/cwd") // '') eq $rundir }
-                  glob '/proc/[0-9]*';
-        is($uid{'redis-server'}, $uid, "$name: Redis is that user's");
-        is($uid{nginx}, $uid, "$name: the workers too");
-
-        script('stop', RUNDIR => $rundir, @how);
-        is_deeply([ processes($rundir) ], [], "$name: make stop");
-    }
-}
+    my %uid = users($rundir);
+    is($uid{'redis-server'}, $uid, "$name: Redis is that user's");
+    is($uid{nginx}, $uid, "$name: the workers too");
+});
 
 done_testing();

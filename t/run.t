@@ -6,63 +6,19 @@
 use strict;
 use warnings;
 
-use Cwd qw(abs_path);
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
-use File::Temp ();
 use IO::Socket::INET;
 use MeshCtl;
 use MeshRedis;
 use MeshRelay;
+use MeshRun;
 use Test::More;
 
-my $root = abs_path("$FindBin::Bin/..");
-my $build = abs_path($ENV{BUILD} || "$root/build");
+my $dir = MeshRun->dir;
 
-plan skip_all => 'no redis-server'
-    if system('redis-server --version > /dev/null 2>&1');
-
-# short: a unix address has 107 bytes; readable by workers of another user
-my $temp = File::Temp->newdir('mesh-XXXXXX', TMPDIR => 1);
-chmod 0755, "$temp";
-my $dir = abs_path("$temp");
-
-chdir $root or die "$root: $!";
-
-my $owner = $$;
-my @rundirs;
-
-END {
-    if ($$ == $owner) {
-        my $status = $?;
-        system("RUNDIR=$_ $root/shared/cli/stop > /dev/null 2>&1")
-            for @rundirs;
-        $? = $status;
-    }
-}
-
-sub script {
-    my ($name, %env) = @_;
-    push @rundirs, $env{RUNDIR} unless grep { $_ eq $env{RUNDIR} } @rundirs;
-    my @as = @{ delete $env{as} || [] };
-    my $top = delete $env{relative} ? '.' : $root;
-    return run_command('/usr/bin/env', '-u', 'DATADIR', '-u', 'REDIS', '-u',
-                       'WORKERS', '-u', 'PORT', '-u', 'GATEWAY', "BUILD=$build",
-                       "NGINX_BINARY=" . ($ENV{TEST_NGINX_BINARY} || 'nginx'),
-                       'NGINX=nobody',
-                       "LD_PRELOAD=" . ($ENV{TEST_NGINX_LD_PRELOAD} || ''),
-                       (map { "$_=$env{$_}" } sort keys %env), @as,
-                       "$top/shared/cli/$name");
-}
-
-# processes of a run folder, by what their working directory is
-sub processes {
-    my ($rundir) = @_;
-    return sort map { (split ' ', slurp("/proc/$_/comm"))[0] }
-           grep { (readlink("/proc/$_/cwd") // '') eq $rundir }
-           map { m{/proc/(\d+)$} ? $1 : () } glob '/proc/[0-9]*';
-}
+chdir "$FindBin::Bin/.." or die $!;
 
 # of the calls, as the table has it
 sub share { return ($_[0] =~ /([\d.]+)% +[\d.]+% +[\d.]+%/)[0] // 0 }
@@ -99,7 +55,7 @@ sub url {
     ok(-s "$dir/one/$_", "file $_")
         for qw(nginx.conf nginx.pid error.log access.log redis.conf redis.log
                redis.pid);
-    is_deeply([ grep { $_ ne 'nginx' } processes("$dir/one") ],
+    is_deeply(others("$dir/one"),
               [ qw(meshdemo meshdemo redis-server) ], 'what runs');
 
     my ($list) = $out =~ /^Next: (.*)/ms;
@@ -206,8 +162,8 @@ sub served {
     like($out, qr/^rpc_port +listen$/m, 'settings are named');
     like($out, qr/^relay_cache_file +not needed: /m, 'or not needed');
     ok(wait_for(sub { served() eq 'served' }), 'it serves') or diag served();
-    is_deeply([ grep { $_ ne 'nginx' } processes("$dir/edge") ],
-              [ 'redis-server' ], 'with a Redis of its own');
+    is_deeply(others("$dir/edge"), [ 'redis-server' ],
+              'with a Redis of its own');
 
     my ($c, $ledger) = run_command('/bin/sh', '-c',
                                    $out =~ /^ +(\S+meshctl ledger .*)$/m);
@@ -225,8 +181,7 @@ sub served {
     ok(wait_for(sub { served() eq 'served' }), 'it serves');
     ok($redis->command('EXISTS', 'mesh:{127.0.0.1}:ledger'),
        'and records there');
-    is_deeply([ grep { $_ ne 'nginx' } processes("$dir/edge") ], [],
-              'without a Redis of its own');
+    is_deeply(others("$dir/edge"), [], 'without a Redis of its own');
     script('stop', RUNDIR => "$dir/edge");
 
     ($code, $out, $err) = script('run', RUNDIR => "$dir/edge",
@@ -244,12 +199,7 @@ sub served {
 {
     my $refused = sub {
         my ($name, $why, %env) = @_;
-        my ($code, $out, $err) = script('run', RUNDIR => "$dir/bad",
-                                        DATADIR => $data, %env);
-        isnt($code, 0, "$name: a code");
-        like($err, $why, "$name: the reason");
-        is_deeply([ processes($env{RUNDIR} // "$dir/bad") ], [],
-                  "$name: nothing is left");
+        refused($name, $why, DATADIR => $data, %env);
     };
 
     for my $file (qw(key/key.json key/auth.json)) {
@@ -268,8 +218,9 @@ sub served {
     $refused->('no JSON', qr/config\.json": parse error/);
     write_file("$data/config/config.json", $config);
 
-    my $other = IO::Socket::INET->new(Listen => 1, LocalAddr => '0.0.0.0', ReuseAddr => 1,
-                                      LocalPort => $port) or die $!;
+    my $other = IO::Socket::INET->new(Listen => 1, LocalAddr => '0.0.0.0',
+                                      ReuseAddr => 1, LocalPort => $port)
+        or die $!;
     $refused->('a port that is taken', qr/bind\(\).*in use/);
     $refused->('a port that is taken, for the demo', qr/bind\(\).*in use/,
                DATADIR => '', PORT => $port, relative => 1);
@@ -277,7 +228,8 @@ sub served {
 
     $refused->('no such directory', qr/"\/none" is no directory/,
                DATADIR => '/none');
-    $refused->('no such Redis', qr/cannot connect to redis/, REDIS => "unix:$dir/none.sock");
+    $refused->('no such Redis', qr/cannot connect to redis/,
+               REDIS => "unix:$dir/none.sock");
     $refused->('odd WORKERS', qr/WORKERS is "x"/, WORKERS => 'x');
     $refused->('an odd name', qr/RUNDIR "\Q$dir\E\/a b" has characters/,
                RUNDIR => "$dir/a b");
@@ -288,40 +240,17 @@ sub served {
 
 # Another user: as one, and as root for one.
 
-SKIP: {
-    my ($uid, $gid) = (getpwnam 'nobody')[2, 3];
-    skip 'not root', 12 if $> != 0 || !defined $uid;
-    skip 'no setpriv', 12 if system('setpriv --version > /dev/null 2>&1');
+for_users(12, sub {
+    my ($name, $uid, $rundir, @how) = @_;
 
-    my @as = ('setpriv', '--reuid', $uid, '--regid', $gid, '--clear-groups');
-    skip 'a normal user cannot read the build', 12
-        if system(@as, 'test', '-r', "$build/ngx_mesh_relay_module.so") != 0
-           || system(@as, 'test', '-x', "$root/shared/cli/run") != 0;
+    my ($code, $out, $err) = script('run', RUNDIR => $rundir, @how);
+    is($code, 0, "$name: make run") or diag $out, $err;
+    like($out, qr/^ +\{"jsonrpc".*"result":"0x/m, "$name: a call is answered");
 
-    for my $case ([ 'as a normal user', as => \@as ],
-                  [ 'as root for a normal user' ])
-    {
-        my ($name, @how) = @$case;
-        my $rundir = "$dir/user" . scalar @how;
-        mkdir $rundir;
-        chown $uid, $gid, $rundir;
-
-        my ($code, $out, $err) = script('run', RUNDIR => $rundir, @how);
-        is($code, 0, "$name: make run") or diag $out, $err;
-        like($out, qr/^ +\{"jsonrpc".*"result":"0x/m, "$name: a call is answered");
-
-        my %uid = map { ((split ' ', slurp("$_/comm"))[0]
-                         . (slurp("$_/cmdline") =~ /master/ ? ' master' : '')
-                         => (stat $_)[4]) }
-                  grep { (readlink("$_/cwd") // '') eq $rundir }
-                  glob '/proc/[0-9]*';
-        is($uid{'redis-server'}, $uid, "$name: Redis is that user's");
-        is($uid{meshdemo}, $uid, "$name: the demo too");
-        is($uid{'nginx master'}, @how ? $uid : 0, "$name: nginx");
-
-        script('stop', RUNDIR => $rundir, @how);
-        is_deeply([ processes($rundir) ], [], "$name: make stop");
-    }
-}
+    my %uid = users($rundir);
+    is($uid{'redis-server'}, $uid, "$name: Redis is that user's");
+    is($uid{meshdemo}, $uid, "$name: the demo too");
+    is($uid{'nginx master'}, @how ? $uid : 0, "$name: nginx");
+});
 
 done_testing();
