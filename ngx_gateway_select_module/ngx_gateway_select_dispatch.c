@@ -86,10 +86,6 @@ static void ngx_gateway_select_query_failed(
     ngx_gateway_select_query_t *query, const char *reason);
 static void ngx_gateway_select_query_log(ngx_gateway_select_query_t *query,
     ngx_uint_t level, const char *reason);
-static ngx_msec_t ngx_gateway_select_query_backoff(ngx_uint_t failures);
-static void ngx_gateway_select_post(mesh_http_request_t *rq,
-    mesh_http_header_t *header, mesh_http_url_t *url, ngx_str_t *path,
-    pocket_str_t *body);
 
 static int ngx_gateway_select_blocks_question(
     ngx_gateway_select_query_t *query, pocket_str_t *body, pocket_alloc_t *a);
@@ -149,6 +145,10 @@ ngx_gateway_select_dispatchers_tick(ngx_gateway_select_registry_t *registry)
     hurry = sh->hurry;
     sh->hurry = 0;
 
+    if (hurry && ngx_gateway_select_reached(registry->heard_due, soon)) {
+        registry->heard_due = soon;
+    }
+
     for (i = 0; i < registry->ndispatchers; i++) {
 
         dispatcher = &registry->dispatchers[i];
@@ -184,8 +184,8 @@ ngx_gateway_select_dispatcher_poll(
     body.data = empty;
     body.len = sizeof(empty) - 1;
 
-    ngx_gateway_select_post(&rq, &header, dispatcher->url,
-                            &ngx_gateway_select_height_path, &body);
+    ngx_gateway_select_query_post(&rq, &header, dispatcher->url,
+                                  &ngx_gateway_select_height_path, &body);
 
     rq.timeout = NGX_GATEWAY_SELECT_POLL_TIMEOUT;
 
@@ -486,8 +486,8 @@ ngx_gateway_select_query_send(ngx_gateway_select_query_t *query)
 
     if (kind->question(query, &body, &a) == POCKET_OK) {
 
-        ngx_gateway_select_post(&rq, &header, query->dispatcher->url,
-                                &kind->path, &body);
+        ngx_gateway_select_query_post(&rq, &header, query->dispatcher->url,
+                                      &kind->path, &body);
 
         rq.timeout = NGX_GATEWAY_SELECT_QUERY_TIMEOUT;
 
@@ -638,7 +638,7 @@ ngx_gateway_select_query_log(ngx_gateway_select_query_t *query,
 
 /* Of the first failure, the second ...: three quarters of it to five. */
 
-static ngx_msec_t
+ngx_msec_t
 ngx_gateway_select_query_backoff(ngx_uint_t failures)
 {
     ngx_msec_t  wait;
@@ -652,9 +652,10 @@ ngx_gateway_select_query_backoff(ngx_uint_t failures)
 }
 
 
-static void
-ngx_gateway_select_post(mesh_http_request_t *rq, mesh_http_header_t *header,
-    mesh_http_url_t *url, ngx_str_t *path, pocket_str_t *body)
+void
+ngx_gateway_select_query_post(mesh_http_request_t *rq,
+    mesh_http_header_t *header, mesh_http_url_t *url, ngx_str_t *path,
+    pocket_str_t *body)
 {
     ngx_memzero(rq, sizeof(mesh_http_request_t));
 

@@ -176,6 +176,8 @@ ngx_gateway_select_registry_start(ngx_gateway_select_registry_t *registry)
     registry->napps = gmcf->apps.n;
     registry->queries = 0;
     registry->connects = 0;
+    registry->heard = 0;
+    registry->hearing = 0;
     registry->ramping = 1;
     registry->started = ngx_current_msec;
     registry->agreed = ngx_current_msec;
@@ -263,7 +265,6 @@ ngx_gateway_select_registry_tick(ngx_gateway_select_registry_t *registry)
     ngx_gateway_select_pair_t  *pair;
 
     ngx_gateway_select_dispatchers_tick(registry);
-    ngx_gateway_select_session_letters(registry);
     ngx_gateway_select_kept_tick(registry);
 
     if (registry->blocks.height) {
@@ -285,6 +286,7 @@ ngx_gateway_select_registry_tick(ngx_gateway_select_registry_t *registry)
         }
     }
 
+    ngx_gateway_select_hearsay_tick(registry);
     ngx_gateway_select_session_ramp(registry);
     ngx_gateway_select_used_tick(registry);
 }
@@ -340,6 +342,8 @@ ngx_gateway_select_registry_height(ngx_gateway_select_registry_t *registry,
                 pair->query.failures = 0;
                 pair->query.due = ngx_current_msec
                                   + (ngx_msec_t) ngx_random() % (spread + 1);
+                pair->asked = 0;
+                pair->asked_due = pair->query.due;
             }
         }
     }

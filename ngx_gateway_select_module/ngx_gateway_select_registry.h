@@ -24,7 +24,7 @@
 
 #define NGX_GATEWAY_SELECT_QUERIES       16
 
-/* a letter is a dispatch that a servicer returned to another worker */
+/* of dispatches that servicers returned */
 
 #define NGX_GATEWAY_SELECT_LETTERS       32
 #define NGX_GATEWAY_SELECT_LETTER_MAX    65536
@@ -108,10 +108,32 @@ typedef struct {
     int64_t                        told;       /* by a servicer, 0: none */
     uint32_t                       told_by;    /* its operator */
     uint32_t                       told_what;  /* digest of the nodes */
+    uint32_t                       asked_by;   /* operator asked, or last */
+    ngx_msec_t                     asked_due;  /* servicers may be, again */
+    ngx_uint_t                     asked;      /* in vain, one by one */
+    ngx_uint_t                     asked_turn;
+    unsigned                       alone:1;    /* that operator is the only */
     unsigned                       hearsay:1;  /* served, but not confirmed */
     unsigned                       gone:1;     /* not of the stake any more */
     unsigned                       kept:1;     /* Redis has its session */
 } ngx_gateway_select_pair_t;
+
+
+/*
+ * A dispatch that a servicer returned to any worker, on its way to the leader,
+ * in the zone; alone: the session that it was in has no other operator.
+ */
+
+typedef struct {
+    ngx_queue_t                    queue;
+    ngx_gateway_select_chain_sh_t *chain;
+    uint64_t                       height;
+    uint32_t                       operator;
+    ngx_uint_t                     alone;
+    size_t                         len;
+    u_char                         app_key[GATEWAY_DISPATCH_KEY];
+    u_char                         data[1];
+} ngx_gateway_select_letter_t;
 
 
 typedef struct ngx_gateway_select_used_s  ngx_gateway_select_used_t;
@@ -137,6 +159,11 @@ struct ngx_gateway_select_registry_s {
     ngx_msec_t                       counted;  /* by Redis, when begun */
     ngx_uint_t                       connects; /* to Redis, seen */
     ngx_queue_t                      free;     /* pairs */
+    int64_t                          heard;    /* height, of a servicer */
+    uint32_t                         heard_by; /* its operator */
+    ngx_msec_t                       heard_due;
+    ngx_uint_t                       heard_turn;
+    unsigned                         hearing:1;    /* no dispatcher answers */
     unsigned                         ramping:1;
 };
 
@@ -164,6 +191,12 @@ void ngx_gateway_select_query_tick(ngx_gateway_select_query_t *query);
 void ngx_gateway_select_query_stop(ngx_gateway_select_query_t *query);
 void ngx_gateway_select_dispatchers_stop(
     ngx_gateway_select_registry_t *registry);
+
+/* _dispatch.c: a POST of JSON; ms to wait after so many failures. */
+void ngx_gateway_select_query_post(mesh_http_request_t *rq,
+    mesh_http_header_t *header, mesh_http_url_t *url, ngx_str_t *path,
+    pocket_str_t *body);
+ngx_msec_t ngx_gateway_select_query_backoff(ngx_uint_t failures);
 
 /* _registry.c: the network is higher, maybe in another session. */
 void ngx_gateway_select_registry_height(
@@ -212,8 +245,16 @@ void ngx_gateway_select_session_sweep(
 /* Weights of new sessions rise, nodes that wait are tried again. */
 void ngx_gateway_select_session_ramp(ngx_gateway_select_registry_t *registry);
 
-/* Dispatches that servicers returned to other workers. */
-void ngx_gateway_select_session_letters(
+/* _session.c: 1, the nodes of a session are all of one operator. */
+ngx_uint_t ngx_gateway_select_session_alone(
+    ngx_gateway_select_chain_sh_t *chain,
+    ngx_gateway_select_session_t *session);
+
+/*
+ * _hearsay.c: reads the letters; and while no dispatcher tells a height, or a
+ * session, servicers of the sessions there are are asked for both.
+ */
+void ngx_gateway_select_hearsay_tick(
     ngx_gateway_select_registry_t *registry);
 
 /* The pair of a session's application and chain; NULL: there is none. */

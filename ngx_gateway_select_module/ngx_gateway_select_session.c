@@ -29,18 +29,6 @@ typedef enum {
 } ngx_gateway_select_code_e;
 
 
-typedef struct {
-    ngx_queue_t                     queue;
-    ngx_gateway_select_chain_sh_t  *chain;
-    uint64_t                        height;
-    uint32_t                        operator;
-    uint32_t                        sessions;  /* operators in the pick's */
-    size_t                          len;
-    u_char                          app_key[GATEWAY_DISPATCH_KEY];
-    u_char                          data[1];
-} ngx_gateway_select_letter_t;
-
-
 static ngx_gateway_select_session_t *ngx_gateway_select_session_of(
     ngx_gateway_select_pick_t *pick);
 static ngx_uint_t ngx_gateway_select_session_sealed(
@@ -52,22 +40,12 @@ static void ngx_gateway_select_session_wait(
     ngx_gateway_select_session_t *session, uint32_t place);
 static void ngx_gateway_select_session_set(ngx_atomic_t *bits,
     uint32_t place);
-static ngx_uint_t ngx_gateway_select_session_operators(
-    ngx_gateway_select_chain_sh_t *chain,
-    ngx_gateway_select_session_t *session);
 static ngx_int_t ngx_gateway_select_letter_send(
     ngx_gateway_select_main_conf_t *gmcf, ngx_gateway_select_pick_t *pick,
     ngx_gateway_select_session_t *session, uint64_t height,
     ngx_str_t *text);
 static ngx_uint_t ngx_gateway_select_letter_known(
     ngx_gateway_select_sh_t *sh, ngx_gateway_select_letter_t *letter);
-static void ngx_gateway_select_letter_read(
-    ngx_gateway_select_registry_t *registry,
-    ngx_gateway_select_letter_t *letter);
-static void ngx_gateway_select_letter_told(ngx_gateway_select_pair_t *pair,
-    ngx_gateway_select_letter_t *letter, gateway_dispatch_t *dispatch);
-static uint32_t ngx_gateway_select_letter_digest(
-    gateway_dispatch_t *dispatch);
 
 
 ngx_gateway_select_session_e
@@ -369,9 +347,7 @@ ngx_gateway_select_letter_send(ngx_gateway_select_main_conf_t *gmcf,
         letter->height = height;
         letter->operator = ngx_gateway_select_node(pick->chain, pick->node)
                                                                     ->operator;
-        letter->sessions = (uint32_t)
-                           ngx_gateway_select_session_operators(pick->chain,
-                                                                session);
+        letter->alone = ngx_gateway_select_session_alone(pick->chain, session);
         letter->len = text->len;
 
         ngx_memcpy(letter->app_key, session->app_key, GATEWAY_DISPATCH_KEY);
@@ -393,10 +369,8 @@ ngx_gateway_select_letter_send(ngx_gateway_select_main_conf_t *gmcf,
 }
 
 
-/* Operators of a session: where there is just one, its word is all there is. */
-
-static ngx_uint_t
-ngx_gateway_select_session_operators(ngx_gateway_select_chain_sh_t *chain,
+ngx_uint_t
+ngx_gateway_select_session_alone(ngx_gateway_select_chain_sh_t *chain,
     ngx_gateway_select_session_t *session)
 {
     uint32_t  i, first, other;
@@ -415,7 +389,7 @@ ngx_gateway_select_session_operators(ngx_gateway_select_chain_sh_t *chain,
             first = other;
 
         } else if (other != first) {
-            return 2;
+            return 0;
         }
     }
 
@@ -450,149 +424,4 @@ ngx_gateway_select_letter_known(ngx_gateway_select_sh_t *sh,
     }
 
     return 0;
-}
-
-
-void
-ngx_gateway_select_session_letters(ngx_gateway_select_registry_t *registry)
-{
-    ngx_queue_t                  *q;
-    ngx_gateway_select_sh_t      *sh;
-    ngx_gateway_select_zone_t    *zone;
-    ngx_gateway_select_letter_t  *letter;
-
-    zone = ngx_gateway_select_zone(registry->gmcf);
-    sh = zone->sh;
-
-    while (sh->nletters) {
-
-        if (ngx_gateway_select_leader_lock(registry->gmcf) != NGX_OK) {
-            return;
-        }
-
-        letter = NULL;
-
-        if (!ngx_queue_empty(&sh->letters)) {
-            q = ngx_queue_head(&sh->letters);
-            ngx_queue_remove(q);
-            sh->nletters--;
-
-            letter = ngx_queue_data(q, ngx_gateway_select_letter_t, queue);
-        }
-
-        ngx_gateway_select_leader_unlock(registry->gmcf);
-
-        if (letter == NULL) {
-            return;
-        }
-
-        ngx_gateway_select_letter_read(registry, letter);
-
-        ngx_slab_free(zone->shpool, letter);
-    }
-}
-
-
-static void
-ngx_gateway_select_letter_read(ngx_gateway_select_registry_t *registry,
-    ngx_gateway_select_letter_t *letter)
-{
-    ngx_pool_t                 *pool;
-    const char                 *reason;
-    pocket_str_t                text, chain;
-    pocket_alloc_t              a;
-    gateway_dispatch_t         *told;
-    ngx_gateway_select_pair_t  *pair;
-
-    pair = ngx_gateway_select_registry_pair(registry, letter->chain,
-                                            letter->app_key);
-
-    if (pair == NULL || pair->height >= (int64_t) letter->height) {
-        return;
-    }
-
-    pool = ngx_create_pool(NGX_GATEWAY_SELECT_SESSION_POOL, ngx_cycle->log);
-    if (pool == NULL) {
-        return;
-    }
-
-    ngx_gateway_select_pool_allocator(pool, &a);
-
-    text.data = letter->data;
-    text.len = letter->len;
-    chain.data = letter->chain->name;
-    chain.len = letter->chain->name_len;
-
-    told = pocket_alloc(&a, sizeof(gateway_dispatch_t));
-
-    if (told
-        && gateway_dispatch_session(&text, &pair->app->conf->aat.app_pub_key,
-                                    &chain, 0, told, &reason, &a)
-           == 1)
-    {
-        ngx_gateway_select_letter_told(pair, letter, told);
-    }
-
-    ngx_destroy_pool(pool);
-}
-
-
-/*
- * No servicer alone says which servicers there are; and no other session is
- * taken than that of the known height, or the one after it.
- */
-
-static void
-ngx_gateway_select_letter_told(ngx_gateway_select_pair_t *pair,
-    ngx_gateway_select_letter_t *letter, gateway_dispatch_t *dispatch)
-{
-    int64_t            height;
-    uint32_t           what;
-    gateway_blocks_t  *blocks;
-
-    blocks = &pair->query.registry->blocks;
-    height = dispatch->height;
-    what = ngx_gateway_select_letter_digest(dispatch);
-
-    if (blocks->height
-        && height != gateway_blocks_session(blocks, blocks->height)
-        && height != gateway_blocks_next(blocks, blocks->height))
-    {
-        return;
-    }
-
-    if (letter->sessions > 1
-        && (pair->told != height
-            || pair->told_what != what
-            || pair->told_by == letter->operator))
-    {
-        pair->told = height;
-        pair->told_what = what;
-        pair->told_by = letter->operator;
-        return;
-    }
-
-    if (ngx_gateway_select_session_publish(pair, dispatch) == NGX_OK) {
-        pair->hearsay = 1;
-    }
-}
-
-
-static uint32_t
-ngx_gateway_select_letter_digest(gateway_dispatch_t *dispatch)
-{
-    uint32_t  i, crc;
-
-    ngx_crc32_init(crc);
-
-    for (i = 0; i < dispatch->n; i++) {
-        ngx_crc32_update(&crc, dispatch->nodes[i].public_key.data,
-                         dispatch->nodes[i].public_key.len);
-        ngx_crc32_update(&crc, dispatch->nodes[i].url.data,
-                         dispatch->nodes[i].url.len);
-    }
-
-    ngx_crc32_final(crc);
-
-    return crc;
 }

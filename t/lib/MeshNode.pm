@@ -4,6 +4,7 @@ package MeshNode;
 # answers, delays and faults that a test sets while it runs.
 #
 #   my $node = MeshNode->start(height => 6, token => 'secret');
+#   ... address => '127.0.0.2'                  # instead of 127.0.0.1
 #   $node->url, $node->port, $node->pid
 #   $node->set(height => 9, session => 14);
 #   $node->stat('check')                        # a number, 0 when unknown
@@ -58,9 +59,10 @@ sub start {
     my $self = $class;
 
     if (!ref $class) {
+        my $address = delete $o{address} // '127.0.0.1';
         $self = bless { dir => File::Temp->newdir('mesh-XXXXXX', TMPDIR => 1),
-                        set => { %default, %o } }, $class;
-        my $s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1')
+                        address => $address, set => { %default, %o } }, $class;
+        my $s = IO::Socket::INET->new(Listen => 1, LocalAddr => $address)
             or die "no free port: $!";
         $self->{port} = $s->sockport;
         close $s;
@@ -69,7 +71,8 @@ sub start {
     }
 
     my $listen = IO::Socket::INET->new(
-        Listen => 128, LocalAddr => '127.0.0.1', LocalPort => $self->{port},
+        Listen => 128, LocalAddr => $self->{address},
+        LocalPort => $self->{port},
         ReuseAddr => 1) or die "port $self->{port}: $!";
 
     my $pid = fork // die "fork: $!";
@@ -88,7 +91,7 @@ sub start {
 }
 
 sub port { return $_[0]{port} }
-sub url  { return "http://127.0.0.1:$_[0]{port}" }
+sub url  { return "http://$_[0]{address}:$_[0]{port}" }
 sub pid  { return $_[0]->read_file('pid') }
 
 sub set {
@@ -106,7 +109,7 @@ sub last { my ($self, $name) = @_; return $self->get("/_/last?$name") }
 
 sub get {
     my ($self, $uri) = @_;
-    my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+    my $s = IO::Socket::INET->new(PeerAddr => $self->{address},
                                   PeerPort => $self->{port})
         or die "node on $self->{port}: $!";
     print $s "GET $uri HTTP/1.0\r\n\r\n";
