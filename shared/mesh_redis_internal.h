@@ -3,7 +3,8 @@
  * What the files of the Redis client share:
  *
  *   mesh_redis_conf.c     directive parameters, scripts
- *   mesh_redis_connect.c  address, connection, set-up, loss and back-off
+ *   mesh_redis_connect.c  address, connection, loss and back-off
+ *   mesh_redis_setup.c    what is asked of a server before it is used
  *   mesh_redis.c          commands, output, replies, deadlines
  *   mesh_redis_resp.c     the wire format
  */
@@ -153,10 +154,10 @@ void mesh_redis_deadline(mesh_redis_t *rc);
 
 void mesh_redis_timer_handler(ngx_event_t *ev);
 void mesh_redis_connected(mesh_redis_t *rc);
-ngx_int_t mesh_redis_load_script(mesh_redis_t *rc,
-    mesh_redis_script_t *script);
-void mesh_redis_setup_answer(mesh_redis_t *rc, mesh_redis_cmd_t *cmd,
-    mesh_redis_reply_t *reply);
+
+/* All steps of the set-up are answered: commands may be sent. */
+
+void mesh_redis_ready(mesh_redis_t *rc);
 
 /*
  * Ends the connection or the attempt, for a reason with an errno or 0:
@@ -170,6 +171,26 @@ void mesh_redis_fail(mesh_redis_t *rc, mesh_redis_outcome_e outcome,
 /* No more commands; fails once the last one is answered. */
 
 void mesh_redis_leave(mesh_redis_t *rc, ngx_str_t *error);
+
+
+/* mesh_redis_setup.c */
+
+/* Sends all steps at once; NGX_ERROR: no memory, and the attempt has ended. */
+
+ngx_int_t mesh_redis_setup(mesh_redis_t *rc);
+
+/*
+ * Has a script loaded that the server does not know any more, before the
+ * command that is sent again.  NGX_ERROR: no memory.
+ */
+
+ngx_int_t mesh_redis_load_script(mesh_redis_t *rc,
+    mesh_redis_script_t *script);
+
+/* The answer to a step, or to such a script; drops the command's bytes. */
+
+void mesh_redis_setup_answer(mesh_redis_t *rc, mesh_redis_cmd_t *cmd,
+    mesh_redis_reply_t *reply);
 
 
 #endif /* _MESH_REDIS_INTERNAL_H_INCLUDED_ */
