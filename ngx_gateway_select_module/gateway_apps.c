@@ -52,23 +52,16 @@ static unsigned char *gateway_apps_encode(gateway_apps_ctx_t *ctx,
     const unsigned char *p, size_t len, pocket_str_t *hex);
 
 
-#define gateway_apps_field(name, type, str, member)                           \
-    { pocket_string(name), POCKET_JSON_T_##type, offsetof(str, member), NULL }
-
-#define gateway_apps_table(fields, str)                                       \
-    { fields, sizeof(fields) / sizeof(fields[0]), sizeof(str) }
-
-
 static const pocket_json_field_t  gateway_apps_entry_fields[] = {
-    gateway_apps_field("name", VALUE, gateway_apps_entry_t, name),
-    gateway_apps_field("priv_key", VALUE, gateway_apps_entry_t, priv_key),
-    gateway_apps_field("aat", VALUE, gateway_apps_entry_t, aat),
-    gateway_apps_field("client_priv_key", VALUE, gateway_apps_entry_t,
-                       client_priv_key)
+    pocket_json_field("name", VALUE, gateway_apps_entry_t, name),
+    pocket_json_field("priv_key", VALUE, gateway_apps_entry_t, priv_key),
+    pocket_json_field("aat", VALUE, gateway_apps_entry_t, aat),
+    pocket_json_field("client_priv_key", VALUE, gateway_apps_entry_t,
+                      client_priv_key)
 };
 
 static const pocket_json_table_t  gateway_apps_entry_table =
-    gateway_apps_table(gateway_apps_entry_fields, gateway_apps_entry_t);
+    pocket_json_table(gateway_apps_entry_fields, gateway_apps_entry_t);
 
 static const pocket_json_field_t  gateway_apps_elt =
     { pocket_string(""), POCKET_JSON_T_STRUCT, 0, &gateway_apps_entry_table };
@@ -81,28 +74,17 @@ static const pocket_json_field_t  gateway_apps_root =
 
 
 static const pocket_json_field_t  gateway_apps_aat_fields[] = {
-    gateway_apps_field("version", STRING, pocket_aat_t, version),
-    gateway_apps_field("app_pub_key", STRING, pocket_aat_t, app_pub_key),
-    gateway_apps_field("client_pub_key", STRING, pocket_aat_t,
-                       client_pub_key),
-    gateway_apps_field("signature", STRING, pocket_aat_t, signature)
+    pocket_json_field("version", STRING, pocket_aat_t, version),
+    pocket_json_field("app_pub_key", STRING, pocket_aat_t, app_pub_key),
+    pocket_json_field("client_pub_key", STRING, pocket_aat_t, client_pub_key),
+    pocket_json_field("signature", STRING, pocket_aat_t, signature)
 };
 
 static const pocket_json_table_t  gateway_apps_aat_table =
-    gateway_apps_table(gateway_apps_aat_fields, pocket_aat_t);
+    pocket_json_table(gateway_apps_aat_fields, pocket_aat_t);
 
 static const pocket_json_field_t  gateway_apps_aat_root =
     { pocket_string("aat"), POCKET_JSON_T_STRUCT, 0, &gateway_apps_aat_table };
-
-
-/* indexed by pocket_key_error_e */
-
-static const char *const  gateway_apps_key_errors[] = {
-    "is good",
-    "is not hexadecimal",
-    "is not 64 bytes long",
-    "has halves that do not belong together"
-};
 
 
 int
@@ -367,7 +349,7 @@ gateway_apps_key(gateway_apps_ctx_t *ctx, size_t n, const char *field,
     if (error != POCKET_KEY_OK) {
         return pocket_file_fail(ctx->err, POCKET_FILE_KEY,
                                 "entry %zu: \"%s\" %s", n, field,
-                                gateway_apps_key_errors[error]);
+                                pocket_key_reason(error));
     }
 
     return POCKET_OK;

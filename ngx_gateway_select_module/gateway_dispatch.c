@@ -69,26 +69,18 @@ static int gateway_dispatch_url(const pocket_json_value_t *value,
 static int gateway_dispatch_refuse(const char **reason, const char *text);
 
 
-#define gateway_dispatch_field(name, type, str, member)                       \
-    { pocket_string(name), POCKET_JSON_T_##type, offsetof(str, member), NULL }
-
-#define gateway_dispatch_table(fields, str)                                   \
-    { fields, sizeof(fields) / sizeof(fields[0]), sizeof(str) }
-
-
 static const pocket_json_field_t  gateway_dispatch_stake_fields[] = {
-    gateway_dispatch_field("chains", VALUE, gateway_dispatch_stake_t, chains),
-    gateway_dispatch_field("jailed", VALUE, gateway_dispatch_stake_t, jailed),
-    gateway_dispatch_field("max_relays", VALUE, gateway_dispatch_stake_t,
-                           max_relays),
-    gateway_dispatch_field("public_key", VALUE, gateway_dispatch_stake_t,
-                           public_key),
-    gateway_dispatch_field("status", VALUE, gateway_dispatch_stake_t, status)
+    pocket_json_field("chains", VALUE, gateway_dispatch_stake_t, chains),
+    pocket_json_field("jailed", VALUE, gateway_dispatch_stake_t, jailed),
+    pocket_json_field("max_relays", VALUE, gateway_dispatch_stake_t,
+                      max_relays),
+    pocket_json_field("public_key", VALUE, gateway_dispatch_stake_t,
+                      public_key),
+    pocket_json_field("status", VALUE, gateway_dispatch_stake_t, status)
 };
 
 static const pocket_json_table_t  gateway_dispatch_stake_table =
-    gateway_dispatch_table(gateway_dispatch_stake_fields,
-                           gateway_dispatch_stake_t);
+    pocket_json_table(gateway_dispatch_stake_fields, gateway_dispatch_stake_t);
 
 static const pocket_json_field_t  gateway_dispatch_stake_root =
     { pocket_string(""), POCKET_JSON_T_STRUCT, 0,
@@ -107,15 +99,14 @@ static const pocket_json_field_t  gateway_dispatch_list =
 
 
 static const pocket_json_field_t  gateway_dispatch_entry_fields[] = {
-    gateway_dispatch_field("public_key", VALUE, gateway_dispatch_entry_t,
-                           public_key),
-    gateway_dispatch_field("service_url", VALUE, gateway_dispatch_entry_t,
-                           service_url)
+    pocket_json_field("public_key", VALUE, gateway_dispatch_entry_t,
+                      public_key),
+    pocket_json_field("service_url", VALUE, gateway_dispatch_entry_t,
+                      service_url)
 };
 
 static const pocket_json_table_t  gateway_dispatch_entry_table =
-    gateway_dispatch_table(gateway_dispatch_entry_fields,
-                           gateway_dispatch_entry_t);
+    pocket_json_table(gateway_dispatch_entry_fields, gateway_dispatch_entry_t);
 
 static const pocket_json_field_t  gateway_dispatch_entry_root =
     { pocket_string(""), POCKET_JSON_T_STRUCT, 0,
@@ -125,16 +116,13 @@ static const pocket_json_field_t  gateway_dispatch_entry_root =
 /* the members of header and session are of one struct, at its offsets */
 
 static const pocket_json_field_t  gateway_dispatch_header_fields[] = {
-    gateway_dispatch_field("app_public_key", VALUE, gateway_dispatch_text_t,
-                           app),
-    gateway_dispatch_field("chain", VALUE, gateway_dispatch_text_t, chain),
-    gateway_dispatch_field("session_height", VALUE, gateway_dispatch_text_t,
-                           height)
+    pocket_json_field("app_public_key", VALUE, gateway_dispatch_text_t, app),
+    pocket_json_field("chain", VALUE, gateway_dispatch_text_t, chain),
+    pocket_json_field("session_height", VALUE, gateway_dispatch_text_t, height)
 };
 
 static const pocket_json_table_t  gateway_dispatch_header_table =
-    gateway_dispatch_table(gateway_dispatch_header_fields,
-                           gateway_dispatch_text_t);
+    pocket_json_table(gateway_dispatch_header_fields, gateway_dispatch_text_t);
 
 static const pocket_json_field_t  gateway_dispatch_session_fields[] = {
     { pocket_string("header"), POCKET_JSON_T_STRUCT, 0,
@@ -144,18 +132,17 @@ static const pocket_json_field_t  gateway_dispatch_session_fields[] = {
 };
 
 static const pocket_json_table_t  gateway_dispatch_session_table =
-    gateway_dispatch_table(gateway_dispatch_session_fields,
-                           gateway_dispatch_text_t);
+    pocket_json_table(gateway_dispatch_session_fields, gateway_dispatch_text_t);
 
 static const pocket_json_field_t  gateway_dispatch_fields[] = {
-    gateway_dispatch_field("block_height", VALUE, gateway_dispatch_text_t,
-                           block_height),
+    pocket_json_field("block_height", VALUE, gateway_dispatch_text_t,
+                      block_height),
     { pocket_string("session"), POCKET_JSON_T_STRUCT, 0,
       &gateway_dispatch_session_table }
 };
 
 static const pocket_json_table_t  gateway_dispatch_text_table =
-    gateway_dispatch_table(gateway_dispatch_fields, gateway_dispatch_text_t);
+    pocket_json_table(gateway_dispatch_fields, gateway_dispatch_text_t);
 
 static const pocket_json_field_t  gateway_dispatch_root =
     { pocket_string(""), POCKET_JSON_T_STRUCT, 0,

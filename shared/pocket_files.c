@@ -88,24 +88,16 @@ static unsigned pocket_file_equal(const pocket_str_t *one,
     const pocket_str_t *two);
 
 
-#define pocket_file_field(name, type, str, member)                            \
-    { pocket_string(name), POCKET_JSON_T_##type, offsetof(str, member), NULL }
-
-#define pocket_file_table(fields, str)                                        \
-    { fields, sizeof(fields) / sizeof(fields[0]), sizeof(str) }
-
-
 static const pocket_json_field_t  pocket_file_entry_fields[] = {
-    pocket_file_field("name", VALUE, pocket_file_entry_t, name),
-    pocket_file_field("url", VALUE, pocket_file_entry_t, url),
-    pocket_file_field("keys", VALUE, pocket_file_entry_t, keys),
-    pocket_file_field("priv_key", VALUE, pocket_file_entry_t, priv_key),
-    pocket_file_field("servicer_url", VALUE, pocket_file_entry_t,
-                      servicer_url)
+    pocket_json_field("name", VALUE, pocket_file_entry_t, name),
+    pocket_json_field("url", VALUE, pocket_file_entry_t, url),
+    pocket_json_field("keys", VALUE, pocket_file_entry_t, keys),
+    pocket_json_field("priv_key", VALUE, pocket_file_entry_t, priv_key),
+    pocket_json_field("servicer_url", VALUE, pocket_file_entry_t, servicer_url)
 };
 
 static const pocket_json_table_t  pocket_file_entry_table =
-    pocket_file_table(pocket_file_entry_fields, pocket_file_entry_t);
+    pocket_json_table(pocket_file_entry_fields, pocket_file_entry_t);
 
 static const pocket_json_field_t  pocket_file_entry_elt =
     { pocket_string(""), POCKET_JSON_T_STRUCT, 0, &pocket_file_entry_table };
@@ -128,22 +120,22 @@ static const pocket_json_field_t  pocket_file_keys_root =
 
 
 static const pocket_json_field_t  pocket_file_basic_fields[] = {
-    pocket_file_field("username", STRING, pocket_file_chain_t, username),
-    pocket_file_field("password", STRING, pocket_file_chain_t, password)
+    pocket_json_field("username", STRING, pocket_file_chain_t, username),
+    pocket_json_field("password", STRING, pocket_file_chain_t, password)
 };
 
 static const pocket_json_table_t  pocket_file_basic_table =
-    pocket_file_table(pocket_file_basic_fields, pocket_file_chain_t);
+    pocket_json_table(pocket_file_basic_fields, pocket_file_chain_t);
 
 static const pocket_json_field_t  pocket_file_chain_fields[] = {
-    pocket_file_field("id", STRING, pocket_file_chain_t, id),
-    pocket_file_field("url", STRING, pocket_file_chain_t, url),
+    pocket_json_field("id", STRING, pocket_file_chain_t, id),
+    pocket_json_field("url", STRING, pocket_file_chain_t, url),
     { pocket_string("basic_auth"), POCKET_JSON_T_STRUCT, 0,
       &pocket_file_basic_table }
 };
 
 static const pocket_json_table_t  pocket_file_chain_table =
-    pocket_file_table(pocket_file_chain_fields, pocket_file_chain_t);
+    pocket_json_table(pocket_file_chain_fields, pocket_file_chain_t);
 
 static const pocket_json_field_t  pocket_file_chain_elt =
     { pocket_string(""), POCKET_JSON_T_STRUCT, 0, &pocket_file_chain_table };
@@ -160,14 +152,14 @@ static const pocket_json_field_t  pocket_file_auth_fields[] = {
 };
 
 static const pocket_json_table_t  pocket_file_auth_table =
-    pocket_file_table(pocket_file_auth_fields, pocket_str_t);
+    pocket_json_table(pocket_file_auth_fields, pocket_str_t);
 
 static const pocket_json_field_t  pocket_file_auth_root =
     { pocket_string(""), POCKET_JSON_T_STRUCT, 0, &pocket_file_auth_table };
 
 
 static const pocket_json_field_t  pocket_file_member_elt =
-    pocket_file_field("", VALUE, pocket_file_member_t, value);
+    pocket_json_field("", VALUE, pocket_file_member_t, value);
 
 static const pocket_json_table_t  pocket_file_members_table =
     { &pocket_file_member_elt, 1, sizeof(pocket_file_member_t) };
@@ -181,20 +173,10 @@ static const pocket_json_field_t  pocket_file_label_fields[] = {
 };
 
 static const pocket_json_table_t  pocket_file_label_table =
-    pocket_file_table(pocket_file_label_fields, pocket_str_t);
+    pocket_json_table(pocket_file_label_fields, pocket_str_t);
 
 static const pocket_json_field_t  pocket_file_label_root =
     { pocket_string(""), POCKET_JSON_T_STRUCT, 0, &pocket_file_label_table };
-
-
-/* indexed by pocket_key_error_e */
-
-static const char *const  pocket_file_key_errors[] = {
-    "is good",
-    "is not hexadecimal",
-    "is not 64 bytes long",
-    "has halves that do not belong together"
-};
 
 
 int
@@ -572,7 +554,7 @@ pocket_file_key(pocket_file_ctx_t *ctx, size_t n, size_t k,
 
     if (error != POCKET_KEY_OK) {
         return pocket_file_fail(ctx->err, POCKET_FILE_KEY, "%s %s", where,
-                                pocket_file_key_errors[error]);
+                                pocket_key_reason(error));
     }
 
     memcpy(servicer->public_key,

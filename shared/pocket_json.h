@@ -151,6 +151,18 @@ struct pocket_json_table_s {
 };
 
 
+/* initializers: a member that needs no table, and the table of a struct */
+
+#define pocket_json_field(name, type, str, member)                            \
+    pocket_json_field_of(name, type, str, member, NULL)
+
+#define pocket_json_field_of(name, type, str, member, table)                  \
+    { pocket_string(name), POCKET_JSON_T_##type, offsetof(str, member), table }
+
+#define pocket_json_table(fields, str)                                        \
+    { fields, sizeof(fields) / sizeof(fields[0]), sizeof(str) }
+
+
 /*
  * The elements of an array or map, each table->size bytes; in a map's each
  * begins with the key, a pocket_str_t, and repeated keys are still there,

@@ -153,6 +153,20 @@ pocket_key_private(const pocket_str_t *hex, unsigned char *key)
 }
 
 
+const char *
+pocket_key_reason(pocket_key_error_e error)
+{
+    static const char *const  reasons[] = {
+        "is good",                         /* POCKET_KEY_OK */
+        "is not hexadecimal",              /* POCKET_KEY_HEX */
+        "is not 64 bytes long",            /* POCKET_KEY_LENGTH */
+        "has halves that do not belong together"
+    };
+
+    return reasons[error];
+}
+
+
 void
 pocket_key_address(const unsigned char *public_key, unsigned char *address)
 {

@@ -49,6 +49,9 @@ unsigned char *pocket_hex_encode(unsigned char *dst, const unsigned char *p,
 pocket_key_error_e pocket_key_private(const pocket_str_t *hex,
     unsigned char *key);
 
+/* What is wrong with one, to follow its name: "is not hexadecimal". */
+const char *pocket_key_reason(pocket_key_error_e error);
+
 /* The POCKET_ADDR_LEN bytes of the address of a public key. */
 void pocket_key_address(const unsigned char *public_key,
     unsigned char *address);

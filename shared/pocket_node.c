@@ -103,14 +103,6 @@ static const pocket_node_code_t  pocket_node_codes[] = {
 };
 
 
-#define pocket_node_table(fields, type)                                       \
-    { fields, sizeof(fields) / sizeof(fields[0]), sizeof(type) }
-
-#define pocket_node_field(name, type, strct, member, table)                   \
-    { pocket_string(name), POCKET_JSON_T_##type, offsetof(strct, member),     \
-      table }
-
-
 /* the tables of the decoder, innermost first */
 
 static const pocket_json_field_t  pocket_node_string_fields[] = {
@@ -118,141 +110,131 @@ static const pocket_json_field_t  pocket_node_string_fields[] = {
 };
 
 static const pocket_json_table_t  pocket_node_string_table =
-    pocket_node_table(pocket_node_string_fields, pocket_str_t);
+    pocket_json_table(pocket_node_string_fields, pocket_str_t);
 
 
 static const pocket_json_field_t  pocket_node_member_fields[] = {
-    pocket_node_field("address", STRING, pocket_node_member_t, text, NULL),
-    pocket_node_field("chains", ARRAY, pocket_node_member_t, chains,
-                      &pocket_node_string_table),
-    pocket_node_field("jailed", BOOL, pocket_node_member_t, jailed, NULL),
-    pocket_node_field("output_address", STRING, pocket_node_member_t, text,
-                      NULL),
-    pocket_node_field("public_key", STRING, pocket_node_member_t, text, NULL),
-    pocket_node_field("service_url", STRING, pocket_node_member_t, text,
-                      NULL),
-    pocket_node_field("status", INT64, pocket_node_member_t, status, NULL),
-    pocket_node_field("tokens", STRING, pocket_node_member_t, text, NULL),
-    pocket_node_field("unstaking_time", STRING, pocket_node_member_t, text,
-                      NULL)
+    pocket_json_field("address", STRING, pocket_node_member_t, text),
+    pocket_json_field_of("chains", ARRAY, pocket_node_member_t, chains,
+                         &pocket_node_string_table),
+    pocket_json_field("jailed", BOOL, pocket_node_member_t, jailed),
+    pocket_json_field("output_address", STRING, pocket_node_member_t, text),
+    pocket_json_field("public_key", STRING, pocket_node_member_t, text),
+    pocket_json_field("service_url", STRING, pocket_node_member_t, text),
+    pocket_json_field("status", INT64, pocket_node_member_t, status),
+    pocket_json_field("tokens", STRING, pocket_node_member_t, text),
+    pocket_json_field("unstaking_time", STRING, pocket_node_member_t, text)
 };
 
 static const pocket_json_table_t  pocket_node_member_table =
-    pocket_node_table(pocket_node_member_fields, pocket_node_member_t);
+    pocket_json_table(pocket_node_member_fields, pocket_node_member_t);
 
 static const pocket_json_field_t  pocket_node_members_fields[] = {
     { pocket_string(""), POCKET_JSON_T_STRUCT, 0, &pocket_node_member_table }
 };
 
 static const pocket_json_table_t  pocket_node_members_table =
-    pocket_node_table(pocket_node_members_fields, pocket_node_member_t);
+    pocket_json_table(pocket_node_members_fields, pocket_node_member_t);
 
 
 static const pocket_json_field_t  pocket_node_header_fields[] = {
-    pocket_node_field("app_public_key", STRING, pocket_node_dispatch_t, text,
-                      NULL),
-    pocket_node_field("chain", STRING, pocket_node_dispatch_t, text, NULL),
-    pocket_node_field("session_height", INT64, pocket_node_dispatch_t,
-                      session_height, NULL)
+    pocket_json_field("app_public_key", STRING, pocket_node_dispatch_t, text),
+    pocket_json_field("chain", STRING, pocket_node_dispatch_t, text),
+    pocket_json_field("session_height", INT64, pocket_node_dispatch_t,
+                      session_height)
 };
 
 static const pocket_json_table_t  pocket_node_header_table =
-    pocket_node_table(pocket_node_header_fields, pocket_node_dispatch_t);
+    pocket_json_table(pocket_node_header_fields, pocket_node_dispatch_t);
 
 static const pocket_json_field_t  pocket_node_session_fields[] = {
     { pocket_string("header"), POCKET_JSON_T_STRUCT, 0,
       &pocket_node_header_table },
-    pocket_node_field("key", STRING, pocket_node_dispatch_t, text, NULL),
-    pocket_node_field("nodes", ARRAY, pocket_node_dispatch_t, nodes,
-                      &pocket_node_members_table)
+    pocket_json_field("key", STRING, pocket_node_dispatch_t, text),
+    pocket_json_field_of("nodes", ARRAY, pocket_node_dispatch_t, nodes,
+                         &pocket_node_members_table)
 };
 
 static const pocket_json_table_t  pocket_node_session_table =
-    pocket_node_table(pocket_node_session_fields, pocket_node_dispatch_t);
+    pocket_json_table(pocket_node_session_fields, pocket_node_dispatch_t);
 
 static const pocket_json_field_t  pocket_node_dispatch_fields[] = {
-    pocket_node_field("block_height", INT64, pocket_node_dispatch_t,
-                      block_height, NULL),
+    pocket_json_field("block_height", INT64, pocket_node_dispatch_t,
+                      block_height),
     { pocket_string("session"), POCKET_JSON_T_STRUCT, 0,
       &pocket_node_session_table }
 };
 
 static const pocket_json_table_t  pocket_node_dispatch_table =
-    pocket_node_table(pocket_node_dispatch_fields, pocket_node_dispatch_t);
+    pocket_json_table(pocket_node_dispatch_fields, pocket_node_dispatch_t);
 
 
 static const pocket_json_field_t  pocket_node_error_fields[] = {
-    pocket_node_field("code", UINT32, pocket_node_error_t, code, NULL),
-    pocket_node_field("codespace", STRING, pocket_node_error_t, codespace,
-                      NULL),
-    pocket_node_field("message", STRING, pocket_node_error_t, message, NULL)
+    pocket_json_field("code", UINT32, pocket_node_error_t, code),
+    pocket_json_field("codespace", STRING, pocket_node_error_t, codespace),
+    pocket_json_field("message", STRING, pocket_node_error_t, message)
 };
 
 static const pocket_json_table_t  pocket_node_error_table =
-    pocket_node_table(pocket_node_error_fields, pocket_node_error_t);
+    pocket_json_table(pocket_node_error_fields, pocket_node_error_t);
 
 
 static const pocket_json_field_t  pocket_node_status_fields[] = {
-    pocket_node_field("version", STRING, pocket_node_body_t, check.version,
-                      NULL),
-    pocket_node_field("is_starting", BOOL, pocket_node_body_t, is_starting,
-                      NULL),
-    pocket_node_field("is_catching_up", BOOL, pocket_node_body_t,
-                      is_catching_up, NULL),
-    pocket_node_field("height", INT64, pocket_node_body_t,
-                      check.status.height, NULL)
+    pocket_json_field("version", STRING, pocket_node_body_t, check.version),
+    pocket_json_field("is_starting", BOOL, pocket_node_body_t, is_starting),
+    pocket_json_field("is_catching_up", BOOL, pocket_node_body_t,
+                      is_catching_up),
+    pocket_json_field("height", INT64, pocket_node_body_t, check.status.height)
 };
 
 static const pocket_json_table_t  pocket_node_status_table =
-    pocket_node_table(pocket_node_status_fields, pocket_node_body_t);
+    pocket_json_table(pocket_node_status_fields, pocket_node_body_t);
 
 
 static const pocket_json_field_t  pocket_node_check_fields[] = {
-    pocket_node_field("success", BOOL, pocket_node_body_t, success, NULL),
-    pocket_node_field("error", POINTER, pocket_node_body_t, error,
-                      &pocket_node_error_table),
+    pocket_json_field("success", BOOL, pocket_node_body_t, success),
+    pocket_json_field_of("error", POINTER, pocket_node_body_t, error,
+                         &pocket_node_error_table),
     { pocket_string("status"), POCKET_JSON_T_STRUCT, 0,
       &pocket_node_status_table },
-    pocket_node_field("blocks_per_session", INT64, pocket_node_body_t,
-                      check.status.blocks_per_session, NULL),
-    pocket_node_field("servicers", BOOL, pocket_node_body_t, success, NULL),
-    pocket_node_field("chains", BOOL, pocket_node_body_t, success, NULL),
-    pocket_node_field("wrong_servicers", VALUE, pocket_node_body_t,
-                      wrong_servicers, NULL),
-    pocket_node_field("wrong_chains", VALUE, pocket_node_body_t,
-                      wrong_chains, NULL),
-    pocket_node_field("client_session_sync_allowance", INT64,
+    pocket_json_field("blocks_per_session", INT64, pocket_node_body_t,
+                      check.status.blocks_per_session),
+    pocket_json_field("servicers", BOOL, pocket_node_body_t, success),
+    pocket_json_field("chains", BOOL, pocket_node_body_t, success),
+    pocket_json_field("wrong_servicers", VALUE, pocket_node_body_t,
+                      wrong_servicers),
+    pocket_json_field("wrong_chains", VALUE, pocket_node_body_t, wrong_chains),
+    pocket_json_field("client_session_sync_allowance", INT64,
                       pocket_node_body_t,
-                      check.status.client_session_sync_allowance, NULL)
+                      check.status.client_session_sync_allowance)
 };
 
 static const pocket_json_field_t  pocket_node_answer_fields[] = {
-    pocket_node_field("success", BOOL, pocket_node_body_t, success, NULL),
-    pocket_node_field("error", POINTER, pocket_node_body_t, error,
-                      &pocket_node_error_table),
-    pocket_node_field("dispatch", VALUE, pocket_node_body_t, dispatch, NULL),
-    pocket_node_field("remaining_relays", VALUE, pocket_node_body_t,
-                      remaining, NULL)
+    pocket_json_field("success", BOOL, pocket_node_body_t, success),
+    pocket_json_field_of("error", POINTER, pocket_node_body_t, error,
+                         &pocket_node_error_table),
+    pocket_json_field("dispatch", VALUE, pocket_node_body_t, dispatch),
+    pocket_json_field("remaining_relays", VALUE, pocket_node_body_t, remaining)
 };
 
 /* the success of a notification is named so */
 
 static const pocket_json_field_t  pocket_node_notify_fields[] = {
-    pocket_node_field("signature", BOOL, pocket_node_body_t, success, NULL),
-    pocket_node_field("error", POINTER, pocket_node_body_t, error,
-                      &pocket_node_error_table),
-    pocket_node_field("dispatch", VALUE, pocket_node_body_t, dispatch, NULL)
+    pocket_json_field("signature", BOOL, pocket_node_body_t, success),
+    pocket_json_field_of("error", POINTER, pocket_node_body_t, error,
+                         &pocket_node_error_table),
+    pocket_json_field("dispatch", VALUE, pocket_node_body_t, dispatch)
 };
 
 
 static const pocket_json_table_t  pocket_node_check_table =
-    pocket_node_table(pocket_node_check_fields, pocket_node_body_t);
+    pocket_json_table(pocket_node_check_fields, pocket_node_body_t);
 
 static const pocket_json_table_t  pocket_node_answer_table =
-    pocket_node_table(pocket_node_answer_fields, pocket_node_body_t);
+    pocket_json_table(pocket_node_answer_fields, pocket_node_body_t);
 
 static const pocket_json_table_t  pocket_node_notify_table =
-    pocket_node_table(pocket_node_notify_fields, pocket_node_body_t);
+    pocket_json_table(pocket_node_notify_fields, pocket_node_body_t);
 
 
 static const pocket_json_field_t  pocket_node_check_root = {

@@ -32,14 +32,13 @@ static void pocket_relay_payload_text(pocket_text_t *t,
 
 
 #define pocket_relay_field(name, type, member)                                \
-    { pocket_string(name), POCKET_JSON_T_##type,                              \
-      offsetof(pocket_relay_body_t, member), NULL }
+    pocket_json_field(name, type, pocket_relay_body_t, member)
 
 #define pocket_relay_struct(name, table)                                      \
     { pocket_string(name), POCKET_JSON_T_STRUCT, 0, &table }
 
 #define pocket_relay_table(fields)                                            \
-    { fields, sizeof(fields) / sizeof(fields[0]), sizeof(pocket_relay_body_t) }
+    pocket_json_table(fields, pocket_relay_body_t)
 
 
 static const pocket_json_field_t  pocket_relay_header_field =
