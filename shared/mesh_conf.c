@@ -488,3 +488,22 @@ mesh_conf_init(ngx_conf_t *cf, mesh_conf_t *conf)
 
     return NGX_CONF_OK;
 }
+
+
+ngx_int_t
+mesh_conf_add_variables(ngx_conf_t *cf, ngx_http_variable_t *vars)
+{
+    ngx_http_variable_t  *var, *v;
+
+    for (v = vars; v->name.len; v++) {
+        var = ngx_http_add_variable(cf, &v->name, v->flags);
+        if (var == NULL) {
+            return NGX_ERROR;
+        }
+
+        var->get_handler = v->get_handler;
+        var->data = v->data;
+    }
+
+    return NGX_OK;
+}

@@ -100,5 +100,12 @@ ngx_http_complex_value_t *mesh_conf_complex(ngx_conf_t *cf, ngx_str_t *text);
  */
 char *mesh_conf_init(ngx_conf_t *cf, mesh_conf_t *conf);
 
+/*
+ * For a preconfiguration: adds the variables of a table, which ends with
+ * ngx_http_null_variable.  NGX_ERROR: no memory, or a name that is taken,
+ * logged.
+ */
+ngx_int_t mesh_conf_add_variables(ngx_conf_t *cf, ngx_http_variable_t *vars);
+
 
 #endif /* _MESH_CONF_H_INCLUDED_ */
