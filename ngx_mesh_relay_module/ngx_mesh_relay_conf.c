@@ -12,7 +12,9 @@
 
 
 #define NGX_MESH_RELAY_LEASE_MIN     2000
+#define NGX_MESH_RELAY_WINDOW_SIZE   (8 * 1024 * 1024)
 #define NGX_MESH_RELAY_DEAD_SIZE     (64 * 1024 * 1024)
+#define NGX_MESH_RELAY_SIZE_MIN      65536
 
 #define NGX_MESH_RELAY_CHAIN_LOCATION  "/_mesh_relay_chain"
 
@@ -22,6 +24,8 @@ static char *ngx_mesh_relay_init_http(ngx_conf_t *cf,
 static void ngx_mesh_relay_conf_conflict(ngx_conf_t *cf, ngx_str_t *name,
     ngx_http_core_loc_conf_t *clcf);
 static ngx_int_t ngx_mesh_relay_role_handler(ngx_http_request_t *r);
+static char *ngx_mesh_relay_conf_bytes(ngx_conf_t *cf, ngx_command_t *cmd,
+    size_t *size);
 
 
 typedef struct {
@@ -119,7 +123,7 @@ ngx_mesh_relay_init_main_conf(ngx_conf_t *cf, void *conf)
 
     if (mcf->notify_window == NGX_CONF_UNSET_UINT) {
         mcf->notify_window = 1024;
-        mcf->notify_window_size = 8 * 1024 * 1024;
+        mcf->notify_window_size = NGX_MESH_RELAY_WINDOW_SIZE;
     }
 
     if (mcf->user_agent.data == NULL) {
@@ -453,7 +457,6 @@ ngx_mesh_relay_conf_window(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_mesh_relay_main_conf_t *mcf = conf;
 
-    ssize_t     size;
     ngx_int_t   n;
     ngx_str_t  *value;
 
@@ -472,23 +475,10 @@ ngx_mesh_relay_conf_window(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    size = 8 * 1024 * 1024;
-
-    if (cf->args->nelts == 3) {
-        size = ngx_parse_size(&value[2]);
-
-        if (size == NGX_ERROR || size < 65536) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid size \"%V\" in \"%V\", "
-                               "64k is the least", &value[2], &cmd->name);
-            return NGX_CONF_ERROR;
-        }
-    }
-
     mcf->notify_window = n;
-    mcf->notify_window_size = size;
+    mcf->notify_window_size = NGX_MESH_RELAY_WINDOW_SIZE;
 
-    return NGX_CONF_OK;
+    return ngx_mesh_relay_conf_bytes(cf, cmd, &mcf->notify_window_size);
 }
 
 
@@ -497,30 +487,43 @@ ngx_mesh_relay_conf_dead(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_mesh_relay_main_conf_t *mcf = conf;
 
-    char       *rv;
-    ssize_t     size;
-    ngx_str_t  *value;
+    char  *rv;
 
     rv = mesh_conf_set_num(cf, cmd, conf);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
 
-    value = cf->args->elts;
-    size = NGX_MESH_RELAY_DEAD_SIZE;
+    mcf->dead_max_size = NGX_MESH_RELAY_DEAD_SIZE;
 
-    if (cf->args->nelts == 3) {
-        size = ngx_parse_size(&value[2]);
+    return ngx_mesh_relay_conf_bytes(cf, cmd, &mcf->dead_max_size);
+}
 
-        if (size == NGX_ERROR || size < 65536) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid size \"%V\" in \"%V\", "
-                               "64k is the least", &value[2], &cmd->name);
-            return NGX_CONF_ERROR;
-        }
+
+/* a second argument: without it the size stays as it is */
+
+static char *
+ngx_mesh_relay_conf_bytes(ngx_conf_t *cf, ngx_command_t *cmd, size_t *size)
+{
+    ssize_t     n;
+    ngx_str_t  *value;
+
+    if (cf->args->nelts < 3) {
+        return NGX_CONF_OK;
     }
 
-    mcf->dead_max_size = size;
+    value = cf->args->elts;
+
+    n = ngx_parse_size(&value[2]);
+
+    if (n == NGX_ERROR || n < NGX_MESH_RELAY_SIZE_MIN) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid size \"%V\" in \"%V\", "
+                           "64k is the least", &value[2], &cmd->name);
+        return NGX_CONF_ERROR;
+    }
+
+    *size = n;
 
     return NGX_CONF_OK;
 }
