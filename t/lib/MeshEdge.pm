@@ -16,7 +16,7 @@ package MeshEdge;
 #   $edge->chain_calls                          # how many there were
 #
 # Options: workers (2), chains ([ids], 0021), chain (its URL, that below),
-# http (directives), token.
+# http (directives), token, edge (its name, test).
 # TEST_NGINX_LOAD_MODULES and TEST_NGINX_BINARY as with Test::Nginx.  The
 # chain is a server of the same nginx: an answer is delayed by the payload's
 # path, "slow" takes half a second, "fail" is no answer at all.
@@ -51,6 +51,7 @@ sub new {
     my $self = bless {
         dir => File::Temp->newdir('mesh-XXXXXX', TMPDIR => 1),
         workers => 2, chains => ['0021'], http => '', token => 'node-token',
+        edge => 'test',
         %o,
     }, $class;
     chmod 0755, "$self->{dir}";
@@ -106,7 +107,7 @@ http {
     fastcgi_temp_path $dir/fastcgi;
     uwsgi_temp_path $dir/uwsgi;
     scgi_temp_path $dir/scgi;
-    mesh_edge test;
+    mesh_edge $self->{edge};
     mesh_redis unix:$self->{redis};
     mesh_relay_servicers $dir/keys.json;
     mesh_relay_chains $dir/chains.json;
