@@ -15,12 +15,14 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(
-    os.path.abspath(__file__))))
-BUILD = os.path.abspath(os.environ.get("BUILD", os.path.join(TOP, "build")))
-NGINX = os.environ.get("NGINX", "nginx")
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../lib"))
+
+import servers
+from servers import (BUILD, Failure, HTTP, NGINX, Process, Redis, conf_names,
+                     listens, tree, wait_for, write)
+
 FULL = os.environ.get("BENCH") == "full"
 
 CONNECTIONS = 16
@@ -29,27 +31,6 @@ TOKEN = "bench"
 REPEATS = 5 if FULL else 3
 RATE = 300
 LOADS = ("%d/s" % RATE, "saturation")
-
-HTTP = """
-daemon off;
-%(user)s
-worker_processes %(workers)d;
-pid %(dir)s/nginx.pid;
-error_log %(dir)s/error.log warn;
-
-events {
-    worker_connections 1024;
-}
-
-http {
-    access_log off;
-    keepalive_requests 100000000;
-    client_body_temp_path %(dir)s/body;
-    proxy_temp_path %(dir)s/proxy;
-    fastcgi_temp_path %(dir)s/fastcgi;
-    uwsgi_temp_path %(dir)s/uwsgi;
-    scgi_temp_path %(dir)s/scgi;
-"""
 
 PROXY = HTTP + """
     upstream chain {
@@ -84,10 +65,6 @@ EDGE = "load_module %(build)s/ngx_mesh_relay_module.so;\n" + HTTP + """
 """
 
 
-class Failure(Exception):
-    pass
-
-
 def program(name):
     return os.path.join(BUILD, name)
 
@@ -99,35 +76,11 @@ def free_port():
 
 
 def get(port, path, headers=None):
-    request = urllib.request.Request("http://127.0.0.1:%d%s" % (port, path),
-                                     headers=headers or {})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)
-
-
-def wait_for(what, seconds, ready):
-    end = time.monotonic() + seconds
-
-    while not ready():
-        if time.monotonic() > end:
-            raise Failure("%s: not within %d s" % (what, seconds))
-        time.sleep(0.05)
-
-
-def write(path, text, mode=0o600):
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode),
-              "w") as f:
-        f.write(text)
+    return json.loads(servers.get("http://127.0.0.1:%d%s" % (port, path),
+                                  headers, timeout=30))
 
 
 # Processes.
-
-def tree(pid):
-    """The process and its children."""
-    with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
-        return [pid] + [p for c in f.read().split() for p in tree(int(c))]
-
 
 def cpu_us(pids):
     """CPU time of all their threads."""
@@ -152,47 +105,16 @@ def memory_mb(pids, field):
     return total / 1024
 
 
-class Server:
+class Server(Process):
     """A server of the bench: started with it, ended with it."""
 
-    all = []
-
-    def __init__(self, name, command, cwd, **options):
-        self.name = name
-        self.log = os.path.join(cwd, name + ".log")
-
-        with open(self.log, "w") as log:
-            self.process = subprocess.Popen(command, cwd=cwd, stdout=log,
-                                            stderr=log, **options)
-
-        self.pid = self.process.pid
-        Server.all.append(self)
-
-    def text(self):
-        with open(self.log) as f:
-            return f.read()
-
-    def alive(self):
-        if self.process.poll() is not None:
-            raise Failure("%s ended: %s" % (self.name, self.text()[-2000:]))
-        return True
+    def __init__(self, name, command, folder):
+        super().__init__(name, folder)
+        open(self.log, "w").close()
+        self.start(*command, cwd=folder)
 
     def listening(self, port):
-        self.alive()
-        with socket.socket() as s:
-            return s.connect_ex(("127.0.0.1", port)) == 0
-
-    def end(self, how=signal.SIGTERM):
-        if self in Server.all:
-            Server.all.remove(self)
-
-        if self.process.poll() is None:
-            self.process.send_signal(how)
-            try:
-                self.process.wait(30)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        return self.alive() and listens("127.0.0.1", port)
 
 
 class Bench:
@@ -206,13 +128,7 @@ class Bench:
         self.chain = self.demo("chain")
         self.node = self.demo("node")
 
-        self.redis_socket = os.path.join(folder, "redis.sock")
-        self.redis = Server("redis", ["redis-server", "--port", "0",
-                                      "--unixsocket", self.redis_socket,
-                                      "--dir", folder, "--save", "",
-                                      "--appendonly", "yes"], folder)
-        wait_for("redis", 10, lambda: self.redis.alive()
-                 and os.path.exists(self.redis_socket))
+        self.redis = Redis("redis", folder).run()
 
         self.keys = os.path.join(folder, "keys.json")
         self.make_keys(self.keys, 1)
@@ -318,12 +234,9 @@ class Nginx(Target):
 
     def start(self, keys=None):
         bench = self.bench
-        names = {"dir": self.dir, "port": self.port, "top": TOP,
-                 "build": BUILD, "workers": WORKERS, "redis":
-                 bench.redis_socket, "keys": keys or bench.keys,
-                 "chain": bench.chain.port,
-                 "user": "user root;" if os.getuid() == 0 else "",
-                 **self.names()}
+        names = {**conf_names(self.dir, self.port, WORKERS),
+                 "redis": bench.redis.socket, "keys": keys or bench.keys,
+                 "chain": bench.chain.port, **self.names()}
         conf = os.path.join(self.dir, "nginx.conf")
         write(conf, self.conf % names)
         self.server = Server(self.name, [NGINX, "-p", self.dir, "-c", conf,
@@ -450,7 +363,7 @@ def main(doc, known, run):
     except (Failure, OSError, subprocess.CalledProcessError) as e:
         print("bench: %s" % e, file=sys.stderr)
     finally:
-        for server in reversed(list(Server.all)):
+        for server in reversed(list(Process.all)):
             server.end()
         if failed:
             print("bench: its files are in %s" % folder, file=sys.stderr)

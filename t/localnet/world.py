@@ -8,45 +8,25 @@ full node (POCKET_CORE).  Only what was started here is ended.
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
-import time
+import sys
 import urllib.request
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(
-    os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../lib"))
+
+from servers import (BUILD, Failure, HTTP, NGINX, Process, Redis, TOP,
+                     conf_names, get, listens, wait_for, write)
+
 RIG = os.environ.get("LOCALNET", os.path.join(TOP,
                                               "../shared/rigs/localnet"))
-BUILD = os.path.abspath(os.environ.get("BUILD", os.path.join(TOP, "build")))
-NGINX = os.environ.get("NGINX_BINARY", "nginx")
 RELAYGEN = os.path.join(RIG, "bin/relaygen")
 CHAIN = "0021"
 TOKEN = "gateway-token"
 CHECK = 5           # s, between two checks of a node
 BLOCK = 5           # s; a session is four
 APP = "app1"
-
-HTTP = """
-daemon off;
-%(user)s
-worker_processes %(workers)d;
-pid %(dir)s/nginx.pid;
-error_log %(dir)s/error.log info;
-
-events {
-    worker_connections 2048;
-}
-
-http {
-    access_log off;
-    keepalive_requests 1000000;
-    client_body_temp_path %(dir)s/body;
-    proxy_temp_path %(dir)s/proxy;
-    fastcgi_temp_path %(dir)s/fastcgi;
-    uwsgi_temp_path %(dir)s/uwsgi;
-    scgi_temp_path %(dir)s/scgi;
-"""
 
 EDGE = "load_module %(build)s/ngx_mesh_relay_module.so;\n" + HTTP + """
     mesh_redis unix:%(redis)s;
@@ -84,10 +64,6 @@ GATEWAY = "load_module %(build)s/ngx_gateway_select_module.so;\n" + HTTP + """
 """
 
 
-class Failure(Exception):
-    pass
-
-
 def ports(n):
     """So many in a row that are free, and none that clients are given."""
     base = 20000
@@ -107,81 +83,9 @@ def ports(n):
     raise Failure("there are no free ports")
 
 
-def get(url, headers=None, timeout=10):
-    request = urllib.request.Request(url, headers=headers or {})
-    with urllib.request.urlopen(request, timeout=timeout) as answer:
-        return answer.read()
-
-
-def wait_for(what, seconds, ready):
-    end = time.monotonic() + seconds
-
-    while not ready():
-        if time.monotonic() > end:
-            raise Failure("%s: not within %d s" % (what, seconds))
-        time.sleep(0.02)
-
-
-def listens(address, port):
-    with socket.socket() as s:
-        return s.connect_ex((address, port)) == 0
-
-
-def write(path, text):
-    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
-              "w") as f:
-        f.write(text)
-
-
 def keys():
     with open(os.path.join(RIG, "keys.json")) as f:
         return json.load(f)
-
-
-class Process:
-    """One program, with its children, if any."""
-
-    all = []
-
-    def __init__(self, name, folder):
-        self.name = name
-        self.log = os.path.join(folder, name + ".log")
-        self.process = None
-
-    def start(self, *command):
-        with open(self.log, "a") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log,
-                                            start_new_session=True)
-        Process.all.append(self)
-        return self
-
-    def pids(self):
-        pid = self.process.pid
-        with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
-            return [pid] + [int(p) for p in f.read().split()]
-
-    def tell(self, number):
-        for pid in self.pids():
-            os.kill(pid, number)
-
-    def end(self, how=signal.SIGTERM):
-        if self not in Process.all:
-            return
-
-        Process.all.remove(self)
-
-        if self.process.poll() is None:
-            for pid in self.pids() if how == signal.SIGKILL else ():
-                os.kill(pid, how)
-            self.process.send_signal(how)
-            self.process.send_signal(signal.SIGCONT)
-            try:
-                self.process.wait(15)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
 
 
 class Nginx(Process):
@@ -193,20 +97,16 @@ class Nginx(Process):
         super().__init__(name, folder)
         self.dir = os.path.join(folder, name)
         self.port = port
-        self.names = {"dir": self.dir, "port": port, "build": BUILD,
-                      "top": TOP, "workers": self.workers,
-                      "user": "user root;" if os.getuid() == 0 else "",
-                      **names}
+        self.names = {**conf_names(self.dir, port, self.workers),
+                      "connections": 2048, "level": "info", **names}
 
     def run(self):
         path = os.path.join(self.dir, "nginx.conf")
         write(path, self.conf % self.names)
         self.start(NGINX, "-p", self.dir, "-c", path,
                    "-e", self.dir + "/error.log")
-        wait_for(self.name, 10, lambda: self.process.poll() is not None
-                 or listens(self.address, self.port))
-        if self.process.poll() is not None:
-            raise Failure("%s: %s" % (self.name, open(self.log).read()))
+        wait_for(self.name, 10,
+                 lambda: self.alive() and listens(self.address, self.port))
         return self
 
 
@@ -235,36 +135,6 @@ class Gateway(Nginx):
     def nodes(self):
         return json.loads(get(self.url("/gateway/nodes?chain=" + CHAIN),
                               {"x-api-key": TOKEN}))
-
-
-class Redis(Process):
-    def __init__(self, name, folder):
-        super().__init__(name, folder)
-        self.dir = os.path.join(folder, name)
-        self.socket = self.dir + ".sock"
-
-    def run(self):
-        os.makedirs(self.dir, exist_ok=True)
-        self.start("redis-server", "--port", "0", "--unixsocket", self.socket,
-                   "--dir", self.dir, "--save", "", "--appendonly", "yes")
-        wait_for(self.name, 10, self.answers)
-        return self
-
-    def say(self, command):
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(5)
-            s.connect(self.socket)
-            s.sendall(command + b"\r\n")
-            return s.recv(64)
-
-    def answers(self):
-        try:
-            return self.say(b"PING").startswith(b"+PONG")
-        except OSError:
-            return False
-
-    def clear(self):
-        self.say(b"FLUSHALL")
 
 
 class Net:
