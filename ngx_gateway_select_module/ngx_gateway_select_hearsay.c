@@ -6,6 +6,7 @@
  */
 
 
+#include "pocket_hash.h"
 #include "ngx_gateway_select_registry.h"
 #include "ngx_gateway_select_checker.h"
 
@@ -53,8 +54,10 @@ static void ngx_gateway_select_heard_height(
 static ngx_int_t ngx_gateway_select_heard_session(
     ngx_gateway_select_pair_t *pair, gateway_dispatch_t *dispatch,
     uint32_t operator, ngx_uint_t alone);
-static uint32_t ngx_gateway_select_heard_digest(
-    gateway_dispatch_t *dispatch);
+static ngx_int_t ngx_gateway_select_heard_digest(pocket_hash_t *hash,
+    gateway_dispatch_t *dispatch, u_char *digest);
+static void ngx_gateway_select_heard_text(pocket_hash_t *hash,
+    pocket_str_t *text);
 
 
 static ngx_str_t  ngx_gateway_select_hearsay_path =
@@ -551,8 +554,8 @@ static ngx_int_t
 ngx_gateway_select_heard_session(ngx_gateway_select_pair_t *pair,
     gateway_dispatch_t *dispatch, uint32_t operator, ngx_uint_t alone)
 {
+    u_char             what[POCKET_HASH_LEN];
     int64_t            height;
-    uint32_t           what;
     gateway_blocks_t  *blocks;
 
     blocks = &pair->query.registry->blocks;
@@ -566,15 +569,20 @@ ngx_gateway_select_heard_session(ngx_gateway_select_pair_t *pair,
         return NGX_DECLINED;
     }
 
-    what = ngx_gateway_select_heard_digest(dispatch);
+    if (ngx_gateway_select_heard_digest(pair->query.registry->gmcf->hash,
+                                        dispatch, what)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     if (!alone
         && (pair->told != height
-            || pair->told_what != what
+            || ngx_memcmp(pair->told_what, what, POCKET_HASH_LEN) != 0
             || pair->told_by == operator))
     {
         pair->told = height;
-        pair->told_what = what;
+        ngx_memcpy(pair->told_what, what, POCKET_HASH_LEN);
         pair->told_by = operator;
 
         return NGX_DECLINED;
@@ -590,21 +598,31 @@ ngx_gateway_select_heard_session(ngx_gateway_select_pair_t *pair,
 }
 
 
-static uint32_t
-ngx_gateway_select_heard_digest(gateway_dispatch_t *dispatch)
-{
-    uint32_t  i, crc;
+/* Which servicers, at which addresses: one that lies must not match it. */
 
-    ngx_crc32_init(crc);
+static ngx_int_t
+ngx_gateway_select_heard_digest(pocket_hash_t *hash,
+    gateway_dispatch_t *dispatch, u_char *digest)
+{
+    uint32_t                  i;
+    gateway_dispatch_node_t  *node;
+
+    pocket_hash_begin(hash);
 
     for (i = 0; i < dispatch->n; i++) {
-        ngx_crc32_update(&crc, dispatch->nodes[i].public_key.data,
-                         dispatch->nodes[i].public_key.len);
-        ngx_crc32_update(&crc, dispatch->nodes[i].url.data,
-                         dispatch->nodes[i].url.len);
+        node = &dispatch->nodes[i];
+
+        ngx_gateway_select_heard_text(hash, &node->public_key);
+        ngx_gateway_select_heard_text(hash, &node->url);
     }
 
-    ngx_crc32_final(crc);
+    return pocket_hash_end(hash, digest) == POCKET_OK ? NGX_OK : NGX_ERROR;
+}
 
-    return crc;
+
+static void
+ngx_gateway_select_heard_text(pocket_hash_t *hash, pocket_str_t *text)
+{
+    pocket_hash_update(hash, &text->len, sizeof(size_t));
+    pocket_hash_update(hash, text->data, text->len);
 }

@@ -107,7 +107,8 @@ typedef struct {
     int64_t                        height;     /* of the session served */
     int64_t                        told;       /* by a servicer, 0: none */
     uint32_t                       told_by;    /* its operator */
-    uint32_t                       told_what;  /* digest of the nodes */
+    u_char                         told_what[POCKET_HASH_LEN];
+                                               /* digest of the nodes */
     uint32_t                       asked_by;   /* operator asked, or last */
     ngx_msec_t                     asked_due;  /* servicers may be, again */
     ngx_uint_t                     asked;      /* in vain, one by one */
