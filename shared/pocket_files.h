@@ -11,6 +11,7 @@
 
 
 #include "pocket_base.h"
+#include "pocket_json.h"
 #include "pocket_request.h"
 
 
@@ -102,7 +103,15 @@ int pocket_file_auth(const pocket_str_t *text, pocket_str_t *token,
 int pocket_file_names(const pocket_str_t *text, pocket_file_names_t *out,
     pocket_file_error_t *err, pocket_alloc_t *a);
 
-/* For other readers of such files: set *err, and give POCKET_ERROR. */
+/*
+ * For other readers of such files.  The text by its tables: what is no JSON
+ * at all is told before what is not of the tables' types.
+ */
+int pocket_file_decode(const pocket_str_t *text,
+    const pocket_json_field_t *root, void *out, pocket_file_error_t *err,
+    pocket_alloc_t *a);
+
+/* Set *err, and give POCKET_ERROR. */
 int pocket_file_fail(pocket_file_error_t *err, pocket_file_error_e type,
     const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int pocket_file_memory(pocket_file_error_t *err);
