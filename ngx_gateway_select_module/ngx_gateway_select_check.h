@@ -78,6 +78,8 @@ struct ngx_gateway_select_reply_s {
     ngx_str_t                         signature; /* servicer's, hex, or "" */
     ngx_str_t                         proof;     /* hash of what it signed */
                                                  /*   it for, hex, or "" */
+    ngx_str_t                         hash;      /* that it is to sign: the */
+                                                 /*   same */
 };
 
 
@@ -104,6 +106,7 @@ struct ngx_gateway_select_probe_s {
     mesh_http_exchange_t             *exchange;
     void                             *relayed;   /* handle of the relay */
     ngx_gateway_select_pick_t         pick;
+    struct ngx_gateway_select_told_s *own;       /* vote, if it was kept */
     ngx_msec_t                        latency;   /* of the last answer */
     uint32_t                          operator;
     uint32_t                          failures;  /* in a row */
@@ -204,43 +207,6 @@ typedef ngx_uint_t (*ngx_gateway_select_lease_pt)(
 
 void ngx_gateway_select_check_lease(ngx_gateway_select_main_conf_t *gmcf,
     ngx_gateway_select_lease_pt lease);
-
-
-/*
- * Evidence: the last disagreements of all chains, a ring in the zone, under
- * its lock; text is the start of the node's answer.
- */
-
-#define NGX_GATEWAY_SELECT_EVIDENCE        128
-#define NGX_GATEWAY_SELECT_IDENTIFIER_LEN  96
-#define NGX_GATEWAY_SELECT_EVIDENCE_LEN    512
-
-typedef struct {
-    uint64_t                          at;        /* ms, wall */
-    uint64_t                          block;
-    uint32_t                          chain;     /* index in sh->chains */
-    uint32_t                          node;
-    ngx_atomic_uint_t                 generation;
-    u_char                            check_len;
-    u_char                            check[32];
-    u_char                            told_len;
-    u_char                            told[NGX_GATEWAY_SELECT_IDENTIFIER_LEN];
-    u_char                            agreed_len;
-    u_char                            agreed[
-                                          NGX_GATEWAY_SELECT_IDENTIFIER_LEN];
-    u_char                            signature_len;
-    u_char                            signature[2 * POCKET_SIG_LEN];
-    u_char                            proof_len;
-    u_char                            proof[2 * POCKET_HASH_LEN];
-    u_short                           text_len;
-    u_char                            text[NGX_GATEWAY_SELECT_EVIDENCE_LEN];
-} ngx_gateway_select_evidence_t;
-
-typedef struct {
-    uint64_t                          written;   /* ever; the ring is of the */
-    ngx_gateway_select_evidence_t     ring[      /*   last ones */
-                                          NGX_GATEWAY_SELECT_EVIDENCE];
-} ngx_gateway_select_evidences_t;
 
 
 #endif /* _NGX_GATEWAY_SELECT_CHECK_H_INCLUDED_ */

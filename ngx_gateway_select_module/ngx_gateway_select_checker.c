@@ -518,6 +518,7 @@ ngx_gateway_select_watch_reset(ngx_gateway_select_watch_t *watch,
     for (i = 0; i < watch->nchecks; i++) {
         watched->votes[i] = 0;
         watched->probes[i].failures = 0;
+        watched->probes[i].own = NULL;
 
         spread = ngx_gateway_select_check_interval(watch, watch->checks[i]);
         spread = ngx_min(spread, NGX_GATEWAY_SELECT_CHECK_FIRST);

@@ -11,6 +11,7 @@
 
 
 #include "ngx_gateway_select_check.h"
+#include "ngx_gateway_select_evidence.h"
 #include "ngx_gateway_select_leader.h"
 
 
@@ -28,23 +29,13 @@
 
 #define NGX_GATEWAY_SELECT_VOTES        1024
 #define NGX_GATEWAY_SELECT_ANSWERS      16
+#define NGX_GATEWAY_SELECT_TELLERS      4    /* of each, that are kept */
 #define NGX_GATEWAY_SELECT_AGREED       4
 #define NGX_GATEWAY_SELECT_HURRY        4
 
 /* intervals that a question without a block lasts */
 
 #define NGX_GATEWAY_SELECT_SPARSE       8
-
-
-/* A different answer to a poll, with the first of those who gave it. */
-
-typedef struct {
-    ngx_str_t                      identifier;
-    ngx_str_t                      text;
-    ngx_str_t                      signature;
-    ngx_str_t                      proof;
-    uint32_t                       node;
-} ngx_gateway_select_told_t;
 
 
 /* What was agreed of a block: it decides where few vote. */
@@ -70,6 +61,7 @@ struct ngx_gateway_select_poll_s {
     ngx_msec_t                     begun;
     ngx_uint_t                     nanswers;
     ngx_gateway_select_told_t      answers[NGX_GATEWAY_SELECT_ANSWERS];
+                                               /* by the first who told it */
     ngx_pool_t                    *pool;       /* of the answers */
     ngx_gateway_select_agreed_t    agreed[NGX_GATEWAY_SELECT_AGREED];
     ngx_uint_t                     nagreed;    /* ever */
@@ -236,16 +228,10 @@ void ngx_gateway_select_waive(ngx_gateway_select_probe_t *probe);
 
 void ngx_gateway_select_voted(ngx_gateway_select_probe_t *probe,
     ngx_uint_t agreed);
+
+/* What the probe's node told: its own answer, or another's that is the same. */
 void ngx_gateway_select_evidence(ngx_gateway_select_probe_t *probe,
     ngx_gateway_select_told_t *told, ngx_str_t *agreed);
-
-/*
- * Any worker: a servicer signed another answer than this one, in the session
- * of that height, to the relay of the proof hash, in hex.
- */
-void ngx_gateway_select_evidence_signed(ngx_gateway_select_main_conf_t *gmcf,
-    ngx_gateway_select_pick_t *pick, uint64_t height, ngx_str_t *proof,
-    ngx_str_t *signature, ngx_str_t *text);
 
 
 /* The witness of a chain: an endpoint of the operator's trust. */

@@ -14,6 +14,10 @@
 
 #define NGX_GATEWAY_SELECT_RELAYED_PART     10
 
+/* how long a session lasts where blocks have not told it yet, ms */
+
+#define NGX_GATEWAY_SELECT_RELAYED_SESSION  3600000
+
 #define NGX_GATEWAY_SELECT_FORGED_PENALTY   60000
 
 
@@ -24,6 +28,7 @@ typedef struct {
     ngx_gateway_select_payload_t   payload;
     ngx_gateway_select_signed_t    relay;
     u_char                         proof[2 * POCKET_HASH_LEN];
+    u_char                         hash[2 * POCKET_HASH_LEN];
 } ngx_gateway_select_relayed_t;
 
 
@@ -269,8 +274,12 @@ ngx_gateway_select_relayed_read(ngx_gateway_select_relayed_t *relayed,
 
     ngx_hex_dump(relayed->proof, relayed->relay.proof, POCKET_HASH_LEN);
 
+    ngx_hex_dump(relayed->hash, verdict.told.hash, POCKET_HASH_LEN);
+
     reply->proof.data = relayed->proof;
     reply->proof.len = sizeof(relayed->proof);
+    reply->hash.data = relayed->hash;
+    reply->hash.len = sizeof(relayed->hash);
     reply->signature.data = verdict.told.signature.data;
     reply->signature.len = verdict.told.signature.len;
 
@@ -353,8 +362,10 @@ ngx_gateway_select_relayed_forged(ngx_gateway_select_probe_t *probe,
         ngx_memzero(&told, sizeof(ngx_gateway_select_told_t));
 
         told.text = reply->body;
+        told.size = reply->body.len;
         told.signature = reply->signature;
         told.proof = reply->proof;
+        told.hash = reply->hash;
         told.node = probe->node;
 
         ngx_gateway_select_evidence(probe, &told, &agreed);
@@ -399,7 +410,7 @@ ngx_gateway_select_relayed_affordable(ngx_gateway_select_probe_t *probe)
 }
 
 
-/* Of the time that the session has lasted; all, where that is not known. */
+/* Of the time that the session has lasted, as far as that is known. */
 
 static uint64_t
 ngx_gateway_select_relayed_part(ngx_gateway_select_session_t *session)
@@ -411,9 +422,10 @@ ngx_gateway_select_relayed_part(ngx_gateway_select_session_t *session)
            + session->allowance % 100 * NGX_GATEWAY_SELECT_RELAYED_PART / 100;
 
     elapsed = (ngx_msec_int_t) (ngx_current_msec - session->begun);
-    length = (ngx_msec_int_t) (session->ends - session->begun);
+    length = session->ends ? (ngx_msec_int_t) (session->ends - session->begun)
+                           : NGX_GATEWAY_SELECT_RELAYED_SESSION;
 
-    if (session->ends == 0 || elapsed < 0 || elapsed >= length) {
+    if (elapsed < 0 || elapsed >= length) {
         return part;
     }
 

@@ -35,6 +35,11 @@ static void ngx_gateway_select_poll_known(ngx_gateway_select_probe_t *probe,
 static ngx_uint_t ngx_gateway_select_poll_answer(
     ngx_gateway_select_probe_t *probe, ngx_str_t *identifier,
     ngx_gateway_select_reply_t *reply);
+static void ngx_gateway_select_poll_own(ngx_gateway_select_probe_t *probe,
+    ngx_gateway_select_told_t *told, ngx_gateway_select_reply_t *reply);
+static ngx_int_t ngx_gateway_select_poll_told(
+    ngx_gateway_select_probe_t *probe, ngx_gateway_select_told_t *told,
+    ngx_str_t *identifier, ngx_gateway_select_reply_t *reply);
 static ngx_int_t ngx_gateway_select_copy(ngx_pool_t *pool, ngx_str_t *dst,
     ngx_str_t *src, size_t max);
 static void ngx_gateway_select_poll_judge(ngx_gateway_select_watch_t *watch,
@@ -131,7 +136,8 @@ static void
 ngx_gateway_select_poll_begin(ngx_gateway_select_watch_t *watch,
     ngx_gateway_select_poll_t *poll, uint64_t block)
 {
-    ngx_uint_t  i;
+    ngx_uint_t                     i;
+    ngx_gateway_select_watched_t  *watched;
 
     if (poll->pool) {
         ngx_destroy_pool(poll->pool);
@@ -146,7 +152,9 @@ ngx_gateway_select_poll_begin(ngx_gateway_select_watch_t *watch,
     ngx_str_null(&poll->witness);
 
     for (i = 0; i < watch->nnodes; i++) {
-        ngx_gateway_select_watched(watch, i)->votes[poll->index] = 0;
+        watched = ngx_gateway_select_watched(watch, i);
+        watched->votes[poll->index] = 0;
+        watched->probes[poll->index].own = NULL;
     }
 
     if (block) {
@@ -276,8 +284,10 @@ ngx_gateway_select_poll_known(ngx_gateway_select_probe_t *probe,
 
     told.identifier = *identifier;
     told.text = reply->body;
+    told.size = reply->body.len;
     told.signature = reply->signature;
     told.proof = reply->proof;
+    told.hash = reply->hash;
     told.node = probe->node;
 
     ngx_gateway_select_outvoted(probe, &told, &name);
@@ -295,6 +305,7 @@ ngx_gateway_select_poll_answer(ngx_gateway_select_probe_t *probe,
     ngx_gateway_select_told_t  *told;
 
     poll = probe->poll;
+    probe->own = NULL;
 
     for (i = 0; i < poll->nanswers; i++) {
         told = &poll->answers[i];
@@ -304,6 +315,7 @@ ngx_gateway_select_poll_answer(ngx_gateway_select_probe_t *probe,
                           identifier->len)
                == 0)
         {
+            ngx_gateway_select_poll_own(probe, told, reply);
             return i;
         }
     }
@@ -322,26 +334,77 @@ ngx_gateway_select_poll_answer(ngx_gateway_select_probe_t *probe,
 
     told = &poll->answers[i];
 
-    if (ngx_gateway_select_copy(poll->pool, &told->identifier, identifier,
-                                NGX_GATEWAY_SELECT_IDENTIFIER_LEN)
-        != NGX_OK
-        || ngx_gateway_select_copy(poll->pool, &told->text, &reply->body,
-                                   NGX_GATEWAY_SELECT_EVIDENCE_LEN)
-           != NGX_OK
-        || ngx_gateway_select_copy(poll->pool, &told->signature,
-                                   &reply->signature, 2 * POCKET_SIG_LEN)
-           != NGX_OK
-        || ngx_gateway_select_copy(poll->pool, &told->proof, &reply->proof,
-                                   2 * POCKET_HASH_LEN)
-           != NGX_OK)
+    if (ngx_gateway_select_poll_told(probe, told, identifier, reply)
+        != NGX_OK)
     {
         return NGX_GATEWAY_SELECT_ANSWERS;
     }
 
-    told->node = probe->node;
     poll->nanswers++;
 
     return i;
+}
+
+
+/* Who tells the same has signed it on its own: few of them are kept, too. */
+
+static void
+ngx_gateway_select_poll_own(ngx_gateway_select_probe_t *probe,
+    ngx_gateway_select_told_t *told, ngx_gateway_select_reply_t *reply)
+{
+    ngx_gateway_select_told_t  *own;
+
+    if (reply->signature.len == 0
+        || told->tellers >= NGX_GATEWAY_SELECT_TELLERS)
+    {
+        return;
+    }
+
+    own = ngx_palloc(probe->poll->pool, sizeof(ngx_gateway_select_told_t));
+
+    if (own
+        && ngx_gateway_select_poll_told(probe, own, &told->identifier, reply)
+           == NGX_OK)
+    {
+        told->tellers++;
+        probe->own = own;
+    }
+}
+
+
+static ngx_int_t
+ngx_gateway_select_poll_told(ngx_gateway_select_probe_t *probe,
+    ngx_gateway_select_told_t *told, ngx_str_t *identifier,
+    ngx_gateway_select_reply_t *reply)
+{
+    size_t       max;
+    ngx_pool_t  *pool;
+
+    pool = probe->poll->pool;
+    max = reply->signature.len ? NGX_GATEWAY_SELECT_EVIDENCE_LEN
+                               : NGX_GATEWAY_SELECT_EVIDENCE_START;
+
+    told->node = probe->node;
+    told->size = reply->body.len;
+    told->tellers = 1;
+
+    if (ngx_gateway_select_copy(pool, &told->identifier, identifier,
+                                NGX_GATEWAY_SELECT_IDENTIFIER_LEN)
+        != NGX_OK
+        || ngx_gateway_select_copy(pool, &told->text, &reply->body, max)
+           != NGX_OK
+        || ngx_gateway_select_copy(pool, &told->signature, &reply->signature,
+                                   2 * POCKET_SIG_LEN)
+           != NGX_OK
+        || ngx_gateway_select_copy(pool, &told->proof, &reply->proof,
+                                   2 * POCKET_HASH_LEN)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_gateway_select_copy(pool, &told->hash, &reply->hash,
+                                   2 * POCKET_HASH_LEN);
 }
 
 
@@ -487,7 +550,10 @@ ngx_gateway_select_poll_verdict(ngx_gateway_select_probe_t *probe,
     watched = ngx_gateway_select_watched(probe->watch, probe->node);
     answer = watched->votes[probe->poll->index] - 1;
 
-    ngx_gateway_select_outvoted(probe, &probe->poll->answers[answer], agreed);
+    ngx_gateway_select_outvoted(probe,
+                                probe->own ? probe->own
+                                           : &probe->poll->answers[answer],
+                                agreed);
 }
 
 
@@ -722,6 +788,7 @@ ngx_gateway_select_height_verdict(ngx_gateway_select_watch_t *watch,
 
         told.text.data = text;
         told.text.len = p - text;
+        told.size = p - text;
         told.identifier = told.text;
         ngx_str_set(&agreed, "");
 

@@ -9,6 +9,7 @@
 #include <ngx_core.h>
 
 #include "ngx_gateway_select_call.h"
+#include "ngx_gateway_select_evidence.h"
 
 
 /* what a relay has beside its head: the proof */
@@ -28,6 +29,8 @@ static gateway_try_e ngx_gateway_select_servicer_error(
 static gateway_try_e ngx_gateway_select_servicer_forged(
     ngx_gateway_select_attempt_t *attempt,
     ngx_gateway_select_verdict_t *verdict);
+static void ngx_gateway_select_servicer_start(
+    ngx_gateway_select_hold_t *hold, ngx_str_t *text);
 static gateway_try_e ngx_gateway_select_servicer_none(
     ngx_gateway_select_attempt_t *attempt, mesh_http_result_t *result,
     ngx_gateway_select_verdict_t *verdict);
@@ -315,7 +318,6 @@ ngx_gateway_select_servicer_forged(ngx_gateway_select_attempt_t *attempt,
     ngx_gateway_select_verdict_t *verdict)
 {
     ngx_str_t                   text;
-    ngx_chain_t                *cl;
     ngx_gateway_select_call_t  *call;
 
     call = attempt->call;
@@ -326,13 +328,11 @@ ngx_gateway_select_servicer_forged(ngx_gateway_select_attempt_t *attempt,
                       "servicer \"%V\" of chain \"%V\" signed another answer "
                       "than it gave", &attempt->node, &call->name);
 
-        cl = attempt->hold.chain;
-
-        text.data = cl ? cl->buf->pos : NULL;
-        text.len = cl ? (size_t) (cl->buf->last - cl->buf->pos) : 0;
+        ngx_gateway_select_servicer_start(&attempt->hold, &text);
 
         ngx_gateway_select_signed_forged(call->gmcf, &attempt->pick,
-                                         attempt->relay, verdict, &text);
+                                         attempt->relay, verdict, &text,
+                                         (size_t) attempt->hold.size);
     }
 
     attempt->fault = GATEWAY_FAULT_NODE;
@@ -341,6 +341,33 @@ ngx_gateway_select_servicer_forged(ngx_gateway_select_attempt_t *attempt,
                                            0);
 
     return GATEWAY_TRY_FAILED;
+}
+
+
+/* Of what is held, as much as is kept of evidence. */
+
+static void
+ngx_gateway_select_servicer_start(ngx_gateway_select_hold_t *hold,
+    ngx_str_t *text)
+{
+    size_t        n, max;
+    ngx_chain_t  *cl;
+
+    max = ngx_min((size_t) hold->size, NGX_GATEWAY_SELECT_EVIDENCE_LEN);
+
+    text->len = 0;
+    text->data = ngx_pnalloc(hold->pool, max);
+
+    if (text->data == NULL) {
+        return;
+    }
+
+    for (cl = hold->chain; cl && text->len < max; cl = cl->next) {
+        n = ngx_min((size_t) (cl->buf->last - cl->buf->pos), max - text->len);
+
+        ngx_memcpy(text->data + text->len, cl->buf->pos, n);
+        text->len += n;
+    }
 }
 
 

@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 
 #include "ngx_gateway_select_checker.h"
+#include "ngx_gateway_select_evidence.h"
 #include "ngx_gateway_select_signed.h"
 #include "pocket_key.h"
 
@@ -337,11 +338,12 @@ ngx_gateway_select_signed_error(ngx_gateway_select_main_conf_t *gmcf,
 void
 ngx_gateway_select_signed_forged(ngx_gateway_select_main_conf_t *gmcf,
     ngx_gateway_select_pick_t *pick, ngx_gateway_select_signed_t *relay,
-    ngx_gateway_select_verdict_t *verdict, ngx_str_t *text)
+    ngx_gateway_select_verdict_t *verdict, ngx_str_t *text, size_t size)
 {
-    ngx_str_t                   told, signature;
+    ngx_gateway_select_told_t   told;
     ngx_gateway_select_node_t  *node;
     u_char                      proof[2 * POCKET_HASH_LEN];
+    u_char                      hash[2 * POCKET_HASH_LEN];
 
     if (ngx_gateway_select_generation(pick->chain, pick->node)
         != pick->generation)
@@ -351,17 +353,27 @@ ngx_gateway_select_signed_forged(ngx_gateway_select_main_conf_t *gmcf,
 
     node = ngx_gateway_select_node(pick->chain, pick->node);
 
-    (void) ngx_atomic_fetch_add(&node->fresh.forged, 1);
+    /* who forges all does not make others' evidence go */
+
+    if (ngx_atomic_fetch_add(&node->fresh.forged, 1)) {
+        return;
+    }
+
+    ngx_memzero(&told, sizeof(ngx_gateway_select_told_t));
 
     (void) pocket_hex_encode(proof, relay->proof, POCKET_HASH_LEN);
+    (void) pocket_hex_encode(hash, verdict->told.hash, POCKET_HASH_LEN);
 
-    told.data = proof;
-    told.len = sizeof(proof);
-    signature.data = verdict->told.signature.data;
-    signature.len = verdict->told.signature.len;
+    told.text = *text;
+    told.size = size;
+    told.proof.data = proof;
+    told.proof.len = sizeof(proof);
+    told.hash.data = hash;
+    told.hash.len = sizeof(hash);
+    told.signature.data = verdict->told.signature.data;
+    told.signature.len = verdict->told.signature.len;
 
-    ngx_gateway_select_evidence_signed(gmcf, pick, relay->height, &told,
-                                       &signature, text);
+    ngx_gateway_select_evidence_signed(gmcf, pick, relay->height, &told);
 }
 
 

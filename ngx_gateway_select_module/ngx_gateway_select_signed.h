@@ -112,12 +112,13 @@ ngx_gateway_select_session_e ngx_gateway_select_signed_error(
     ngx_gateway_select_verdict_t *verdict);
 
 /*
- * The verdict was FORGED: the node is out soon, by the leader, and the start
- * of the answer is kept as evidence with signature and proof hash.
+ * The verdict was FORGED: the node is out soon, by the leader, and the answer
+ * is kept as evidence with the signature and both hashes.  text is what there
+ * is of the answer of that size.
  */
 void ngx_gateway_select_signed_forged(ngx_gateway_select_main_conf_t *gmcf,
     ngx_gateway_select_pick_t *pick, ngx_gateway_select_signed_t *relay,
-    ngx_gateway_select_verdict_t *verdict, ngx_str_t *text);
+    ngx_gateway_select_verdict_t *verdict, ngx_str_t *text, size_t size);
 
 
 /* Worker's start and end.  NGX_ERROR: no memory. */

@@ -5,7 +5,7 @@
 
 
 #include "ngx_gateway_select_admin.h"
-#include "ngx_gateway_select_check.h"
+#include "ngx_gateway_select_evidence.h"
 #include "ngx_gateway_select_leader.h"
 #include "ngx_gateway_select_sync.h"
 
@@ -20,7 +20,9 @@
 
 /* a piece of evidence as JSON; each byte takes six at most */
 #define NGX_GATEWAY_SELECT_PROOF_LEN                                          \
-    (sizeof(ngx_gateway_select_evidence_t) * 6 + NGX_GATEWAY_SELECT_KEY_MAX)
+    ((sizeof(ngx_gateway_select_evidence_t)                                   \
+      + NGX_GATEWAY_SELECT_EVIDENCE_LEN) * 6                                  \
+     + NGX_GATEWAY_SELECT_KEY_MAX)
 
 #define NGX_GATEWAY_SELECT_SYNC_BUFFER                                        \
     (NGX_GATEWAY_SELECT_PUSH * (GATEWAY_DELTA_LEN + GATEWAY_RECORD_ROW_LEN)   \
@@ -466,7 +468,7 @@ ngx_gateway_select_sync_evidence(ngx_gateway_select_chain_sh_t *chain,
     u_char *p, ngx_gateway_select_evidence_t *evidence)
 {
     ngx_uint_t   i;
-    ngx_str_t   *key;
+    ngx_str_t   *key, text;
 
     struct {
         const char  *name;
@@ -478,11 +480,18 @@ ngx_gateway_select_sync_evidence(ngx_gateway_select_chain_sh_t *chain,
         { "agreed", evidence->agreed, evidence->agreed_len },
         { "signature", evidence->signature, evidence->signature_len },
         { "proof", evidence->proof, evidence->proof_len },
-        { "answer", evidence->text, evidence->text_len }
+        { "hash", evidence->hash, evidence->hash_len },
+        { "answer", NULL, 0 }
     };
 
-    p = ngx_sprintf(p, "{\"at\":%uL,\"block\":%uL,\"node\":\"", evidence->at,
-                    evidence->block);
+    ngx_gateway_select_evidence_text(chain->sh->evidence, evidence, &text);
+
+    i = sizeof(texts) / sizeof(texts[0]) - 1;
+    texts[i].data = text.data;
+    texts[i].len = text.len;
+
+    p = ngx_sprintf(p, "{\"at\":%uL,\"block\":%uL,\"size\":%uz,\"node\":\"",
+                    evidence->at, evidence->block, evidence->size);
 
     if (evidence->generation
         == ngx_gateway_select_generation(chain, evidence->node))

@@ -1,8 +1,7 @@
 
 /*
  * What follows of a verdict: penalties, returns, the correctness of a record,
- * evidence.  Only the leader writes, with the zone's lock held; evidence of
- * wrong signatures any worker does, too.
+ * evidence.  Only the leader writes, with the zone's lock held.
  */
 
 
@@ -13,10 +12,6 @@ static ngx_gateway_select_node_t *ngx_gateway_select_verdict_lock(
     ngx_gateway_select_probe_t *probe);
 static void ngx_gateway_select_verdict_unlock(
     ngx_gateway_select_probe_t *probe);
-static ngx_gateway_select_evidence_t *ngx_gateway_select_evidence_next(
-    ngx_gateway_select_main_conf_t *gmcf);
-static size_t ngx_gateway_select_evidence_copy(u_char *dst, size_t max,
-    ngx_str_t *src);
 
 
 void
@@ -171,140 +166,39 @@ void
 ngx_gateway_select_evidence(ngx_gateway_select_probe_t *probe,
     ngx_gateway_select_told_t *told, ngx_str_t *agreed)
 {
-    ngx_str_t                      *check;
-    ngx_gateway_select_node_t      *node;
-    ngx_gateway_select_evidence_t  *evidence;
+    ngx_gateway_select_pick_t        pick;
+    ngx_gateway_select_told_t        own;
+    ngx_gateway_select_node_t       *node;
+    ngx_gateway_select_main_conf_t  *gmcf;
 
+    gmcf = probe->watch->checker->gmcf;
     node = ngx_gateway_select_verdict_lock(probe);
 
     if (node == NULL) {
         return;
     }
 
-    evidence = ngx_gateway_select_evidence_next(probe->watch->checker->gmcf);
+    pick.chain = probe->shared;
+    pick.node = probe->node;
+    pick.generation = ngx_gateway_select_generation(probe->shared,
+                                                    probe->node);
+    own = *told;
 
-    if (evidence) {
-        check = probe->check->name(probe->check);
+    /* another's signature is none of this node's */
 
-        evidence->at = ngx_gateway_select_now();
-        evidence->block = probe->block;
-        evidence->chain = probe->shared->index;
-        evidence->node = probe->node;
-        evidence->generation =
-                     ngx_gateway_select_generation(probe->shared, probe->node);
-
-        evidence->check_len = ngx_gateway_select_evidence_copy(
-                            evidence->check, sizeof(evidence->check), check);
-        evidence->told_len = ngx_gateway_select_evidence_copy(
-                  evidence->told, sizeof(evidence->told), &told->identifier);
-        evidence->agreed_len = ngx_gateway_select_evidence_copy(
-                         evidence->agreed, sizeof(evidence->agreed), agreed);
-
-        /* text and signature are those of the first who told it */
-
-        evidence->signature_len = 0;
-        evidence->proof_len = 0;
-
-        if (told->node == probe->node) {
-            evidence->signature_len = ngx_gateway_select_evidence_copy(
-                         evidence->signature, sizeof(evidence->signature),
-                         &told->signature);
-            evidence->proof_len = ngx_gateway_select_evidence_copy(
-                     evidence->proof, sizeof(evidence->proof), &told->proof);
-        }
-
-        evidence->text_len = ngx_gateway_select_evidence_copy(
-                        evidence->text, sizeof(evidence->text), &told->text);
+    if (told->node != probe->node) {
+        ngx_str_null(&own.signature);
+        ngx_str_null(&own.proof);
+        ngx_str_null(&own.hash);
     }
+
+    ngx_gateway_select_evidence_keep(gmcf, &pick, probe->block,
+                                     probe->check->name(probe->check), &own,
+                                     agreed);
 
     ngx_gateway_select_verdict_unlock(probe);
 
-    ngx_gateway_select_zone_warn(
-                       ngx_gateway_select_zone(probe->watch->checker->gmcf));
-}
-
-
-void
-ngx_gateway_select_evidence_signed(ngx_gateway_select_main_conf_t *gmcf,
-    ngx_gateway_select_pick_t *pick, uint64_t height, ngx_str_t *proof,
-    ngx_str_t *signature, ngx_str_t *text)
-{
-    ngx_gateway_select_zone_t      *zone;
-    ngx_gateway_select_evidence_t  *evidence;
-
-    static ngx_str_t  check = ngx_string("signature");
-
-    zone = ngx_gateway_select_zone(gmcf);
-
-    ngx_shmtx_lock(&zone->shpool->mutex);
-
-    evidence = ngx_gateway_select_evidence_next(gmcf);
-
-    if (evidence) {
-        evidence->at = ngx_gateway_select_now();
-        evidence->block = height;
-        evidence->chain = pick->chain->index;
-        evidence->node = pick->node;
-        evidence->generation = pick->generation;
-
-        evidence->check_len = ngx_gateway_select_evidence_copy(
-                           evidence->check, sizeof(evidence->check), &check);
-        evidence->told_len = 0;
-        evidence->agreed_len = 0;
-        evidence->proof_len = ngx_gateway_select_evidence_copy(
-                            evidence->proof, sizeof(evidence->proof), proof);
-        evidence->signature_len = ngx_gateway_select_evidence_copy(
-                evidence->signature, sizeof(evidence->signature), signature);
-        evidence->text_len = ngx_gateway_select_evidence_copy(
-                               evidence->text, sizeof(evidence->text), text);
-    }
-
-    ngx_shmtx_unlock(&zone->shpool->mutex);
-
-    ngx_gateway_select_zone_warn(zone);
-}
-
-
-/* the oldest place of the ring; NULL: no memory, it is made with the first */
-
-static ngx_gateway_select_evidence_t *
-ngx_gateway_select_evidence_next(ngx_gateway_select_main_conf_t *gmcf)
-{
-    ngx_gateway_select_zone_t       *zone;
-    ngx_gateway_select_evidences_t  *evidences;
-
-    zone = ngx_gateway_select_zone(gmcf);
-    evidences = zone->sh->evidence;
-
-    if (evidences == NULL) {
-        evidences = ngx_gateway_select_zone_alloc(zone,
-                                     sizeof(ngx_gateway_select_evidences_t));
-        if (evidences == NULL) {
-            return NULL;
-        }
-
-        ngx_memzero(evidences, sizeof(ngx_gateway_select_evidences_t));
-
-        zone->sh->evidence = evidences;
-    }
-
-    return &evidences->ring[evidences->written++
-                            % NGX_GATEWAY_SELECT_EVIDENCE];
-}
-
-
-static size_t
-ngx_gateway_select_evidence_copy(u_char *dst, size_t max, ngx_str_t *src)
-{
-    size_t  len;
-
-    len = ngx_min(src->len, max);
-
-    if (len) {
-        ngx_memcpy(dst, src->data, len);
-    }
-
-    return len;
+    ngx_gateway_select_zone_warn(ngx_gateway_select_zone(gmcf));
 }
 
 

@@ -43,7 +43,7 @@ static const unsigned char *pocket_answer_bad(const unsigned char *p,
     const unsigned char *last);
 static pocket_answer_e pocket_answer_verify(pocket_answer_t *answer,
     const pocket_str_t *servicer, const unsigned char *proof_hash,
-    const pocket_str_t *signature);
+    pocket_client_answer_t *told);
 
 
 /* what is in a string as it stands there */
@@ -691,28 +691,29 @@ pocket_answer_end(pocket_answer_t *answer, const pocket_str_t *servicer,
         return POCKET_ANSWER_GOOD;
     }
 
-    return pocket_answer_verify(answer, servicer, proof_hash,
-                                &told->signature);
+    return pocket_answer_verify(answer, servicer, proof_hash, told);
 }
 
 
 static pocket_answer_e
 pocket_answer_verify(pocket_answer_t *answer, const pocket_str_t *servicer,
-    const unsigned char *proof_hash, const pocket_str_t *signature)
+    const unsigned char *proof_hash, pocket_client_answer_t *told)
 {
-    unsigned char  *p, tail[POCKET_JSON_STREAM_MIN], hash[POCKET_HASH_LEN];
+    unsigned char  *p, tail[POCKET_JSON_STREAM_MIN];
 
     p = pocket_json_stream_end(&answer->stream, tail);
     pocket_answer_hashed(answer, tail, (size_t) (p - tail));
 
     if (answer->broken != POCKET_ANSWER_GOOD
-        || pocket_hash_response_end(answer->hash, proof_hash, hash)
+        || pocket_hash_response_end(answer->hash, proof_hash, told->hash)
            != POCKET_OK)
     {
         return POCKET_ANSWER_FAILED;
     }
 
-    if (pocket_key_check(servicer, hash, signature) == POCKET_ERR_NONE) {
+    if (pocket_key_check(servicer, told->hash, &told->signature)
+        == POCKET_ERR_NONE)
+    {
         return POCKET_ANSWER_GOOD;
     }
 
@@ -720,12 +721,13 @@ pocket_answer_verify(pocket_answer_t *answer, const pocket_str_t *servicer,
         return POCKET_ANSWER_FORGED;
     }
 
-    if (pocket_hash_response_end(answer->other, proof_hash, hash)
+    if (pocket_hash_response_end(answer->other, proof_hash, told->hash)
         != POCKET_OK)
     {
         return POCKET_ANSWER_FAILED;
     }
 
-    return (pocket_key_check(servicer, hash, signature) == POCKET_ERR_NONE)
+    return (pocket_key_check(servicer, told->hash, &told->signature)
+            == POCKET_ERR_NONE)
            ? POCKET_ANSWER_GOOD : POCKET_ANSWER_DOUBTFUL;
 }

@@ -23,11 +23,13 @@ typedef struct {
 
 /*
  * error is NULL in a success; dispatch is the text of the member, if any.
+ * hash is what the signature of the answer was held against, where it was.
  */
 
 typedef struct {
     pocket_str_t            response;
     pocket_str_t            signature;
+    unsigned char           hash[POCKET_HASH_LEN];
     pocket_client_error_t  *error;
     pocket_json_value_t     dispatch;
 } pocket_client_answer_t;

@@ -35,7 +35,7 @@ $_->serving for @servicers;
 
 # the fifth is none: nobody has signed what it answers
 
-my @keys = ((map { $_->key } @servicers), MeshRelay::public('s5'));
+our @keys = ((map { $_->key } @servicers), MeshRelay::public('s5'));
 my $fifth = "$keys[4]\@http://127.0.0.1:" . $servers->port(4);
 
 my $dispatcher = MeshDispatcher->start(height => 6, apps => $app,
@@ -80,6 +80,12 @@ sub used {
     my $id = substr $keys[$i], 0, 8;
     my (undef, $body) = $gateway->get('/sessions?chain=0021');
     return ($body =~ /^node $id used (\d+)/m)[0] // 'none';
+}
+
+sub block {
+    my ($gateway) = @_;
+    my (undef, $body) = $gateway->get('/sessions?chain=0021');
+    return ($body =~ /^height (\d+)/m)[0] // 'none';
 }
 
 sub becomes {
@@ -165,6 +171,7 @@ sub evidence {
     is(MeshRelay::signed($lie->{node}, $lie->{answer} =~ s/(["\\])/\\$1/gr,
                          $lie->{proof}, $lie->{signature}), 1,
        'which anybody can verify');
+    is($lie->{size}, length $lie->{answer}, 'all of it');
     is(reasons($gateway, 0) . reasons($gateway, 3), '', 'no other is out');
 
     # a servicer that answers a chain's answers, not those of a relay
@@ -179,14 +186,66 @@ sub evidence {
     $servers->set(2, lie => 0);
 }
 
-# Of what a session allows checks take a tenth, and one of each at its start.
+# Two that tell the same lie, in long answers: each has signed its own.
 
 {
     $redis->command('FLUSHALL');
-    $dispatcher->set(max_relays => 400,
+    my $more = MeshServers->start(2, height => 1000);
+    my @more = map {
+        MeshServicer->new(redis => $redis->socket, n => 5 + $_,
+            nodes => [{ name => "m$_", url => $node->url,
+                        keys => ["m$_"] }],
+            chain => $more->port($_),
+            http => 'mesh_relay_node_check_interval 300ms;')->start
+    } 0 .. 1;
+    $_->serving for @more;
+    local @keys = map { $_->key } @servicers, @more;
+    $dispatcher->set(servicers => join ',', map { $_->listing }
+                                            @servicers, @more);
+    $servers->set($_, pad => 20_000) for 0 .. 3;
+    $more->set($_, pad => 20_000, lie => 1) for 0 .. 1;
+
+    my $gateway = gateway('gateway_chain 0021 { check_interval 1s; }');
+
+    for my $i (4, 5) {
+        becomes(sub { reasons($gateway, $i) }, 'data', "servicer $i is out");
+        my $lie = evidence($gateway, $i);
+        cmp_ok($lie->{size}, '>', 20_000, 'by a long answer');
+        is(length $lie->{answer}, $lie->{size}, 'which is kept whole');
+        is(MeshRelay::signed($lie->{node},
+                             $lie->{answer} =~ s/(["\\])/\\$1/gr,
+                             $lie->{proof}, $lie->{signature}), 1,
+           'and it has signed');
+    }
+
+    is(join('', map { reasons($gateway, $_) } 0 .. 3), '', 'no other is out');
+    is_deeply([$gateway->alarms], [], 'no alarm');
+    $gateway->quit;
+    $_->quit for @more;
+    $servers->set($_, pad => 0) for 0 .. 3;
+}
+
+# Of what a session allows checks take a tenth, and one of each at its start.
+# How long it lasts is known by its blocks; until then it is an hour.
+
+{
+    $redis->command('FLUSHALL');
+    $dispatcher->set(max_relays => 400, height => 5,
                      servicers => join ',', map { $_->listing } @servicers);
     $servers->set(3, lag => 100);
     my $gateway = gateway('gateway_chain 0021 { check_interval 200ms; }');
+
+    becomes(sub { used($gateway, 0) }, 3, 'one of each');
+    Time::HiRes::sleep(1);
+    is(used($gateway, 0), 3, 'and no more at once');
+
+    # three blocks, of which the session would have been over long ago
+
+    for my $height (6, 7) {
+        Time::HiRes::sleep(0.3);
+        $dispatcher->set(height => $height);
+        becomes(sub { block($gateway) }, $height, "block $height");
+    }
 
     becomes(sub { used($gateway, 0) }, 13, 'checks spend');
     my $checks = $servers->checks(0);

@@ -163,6 +163,35 @@ for (@faults) {
     is(failures($sum), 0, 'no failure');
     is($net->mocks->checks(0), 0, 'it is not asked any more');
 
+    # with what proves it, whoever keeps the evidence
+
+    my $long = '{"jsonrpc":"2.0","id":1,"result":"' . 'x' x 20_000 . '"}';
+    $net->mocks->set(0, body => relayed($long, '0' x 128));
+    my $kept = $net->gateway(family => 'none',
+        http => 'mesh_redis unix:' . $net->{redis}->socket . ';');
+    my @evidence;
+    ok($kept->wait(sub {
+        $kept->ask('/relay/0021') if !$kept->logged('signed another answer');
+        @evidence = map { JSON::PP::decode_json($_) }
+            @{ $net->{redis}->command('LRANGE', 'gateway:{0021}:evidence', 0,
+                                      -1) // [] };
+        return @evidence;
+    }, 30), 'there is evidence of a call');
+    my $proof = $evidence[0];
+    is($proof->{check}, 'signature', 'of its signature');
+    is($proof->{node}, $net->key($mock), 'which was its');
+    is($proof->{signature}, '0' x 128, 'is this');
+    is($proof->{answer}, $long, 'of this answer, all of it');
+    is($proof->{size}, length $long, 'as its size says');
+    my ($hash) = MeshRelay::hashes('{"signature":"","payload":"'
+        . $long =~ s/(["\\])/\\$1/gr . qq(","Proof":"$proof->{proof}"}));
+    is($proof->{hash}, $hash, 'it should be of this hash');
+    is(MeshRelay::signed($proof->{node}, $long =~ s/(["\\])/\\$1/gr,
+                         $proof->{proof}, $proof->{signature}), 0,
+       'and is not');
+    $kept->end;
+    $net->mocks->set(0, body => relayed($ok, '0' x 128));
+
     # who does not verify, does not know
 
     my $blind = $net->gateway(family => 'none', keys => 'verify off;');

@@ -8,6 +8,7 @@ package MeshServers;
 #   $servers->set(0, delay => 400, mode => 'hang');
 #   $servers->count(0); $servers->reset         # requests so far, 0 again
 #   $servers->checks(0)                         # those of the gateway itself
+#   $servers->heights(0)                        # of these, for its height
 #   $servers->connections(0)                    # accepted so far
 #
 # A server tells its number in X-Server.  Settings:
@@ -17,6 +18,7 @@ package MeshServers;
 #   status (200), header (one line), body (instead of JSON-RPC's)
 #   height           of the chain, lag (0) blocks below it, lie (0) other
 #                    hashes; it grows each block_time (0: never) ms
+#   pad (0)          bytes of each block besides
 #   error            text of a JSON-RPC error object
 #   echo             1: the result is the request, { head, body }
 #   lacks            names of what it has not got: archive, trace, logs
@@ -117,6 +119,8 @@ sub count { return (split ' ', $_[0]->tell("stat\t$_[1]"))[0] }
 
 sub checks { return (split ' ', $_[0]->tell("stat\t$_[1]"))[1] }
 
+sub heights { return (split ' ', $_[0]->tell("stat\t$_[1]"))[3] }
+
 sub connections { return (split ' ', $_[0]->tell("stat\t$_[1]"))[2] }
 
 sub reset { $_[0]->tell('reset'); return $_[0] }
@@ -127,7 +131,7 @@ sub new {
     my ($class, $control, $o, @listen) = @_;
     my @servers = map { {
         i => $_, listen => $listen[$_], port => $listen[$_]->sockport,
-        count => 0, checks => 0, connections => 0,
+        count => 0, checks => 0, connections => 0, heights => 0,
         set => { delay => 0, drip => 0, status => 200, height => 1000,
                  block_time => 0,
                  lag => 0, lie => 0, mode => '', every => 1, %$o },
@@ -200,13 +204,13 @@ sub command {
     my $server = $self->{servers}[$i // 0];
 
     if ($verb eq 'reset') {
-        @$_{qw(count checks connections)} = (0, 0, 0)
+        @$_{qw(count checks connections heights)} = (0, 0, 0, 0)
             for @{ $self->{servers} };
         return 'ok';
     }
 
     if ($verb eq 'stat') {
-        return join ' ', @$server{qw(count checks connections)};
+        return join ' ', @$server{qw(count checks connections heights)};
     }
 
     %{ $server->{set} } = (%{ $server->{set} }, %set);
@@ -289,6 +293,7 @@ sub request {
     # the gateway's own client sends no User-Agent of a library, nor X-Test
     my $check = $head !~ /^X-Test:/mi;
     my $n = $check ? ++$server->{checks} : ++$server->{count};
+    $server->{heights}++ if $check && $body =~ /"eth_blockNumber"/;
 
     my %set = %$set;
     @set{qw(mode status error)} = ('', 200, undef) if $n % $set{every};
@@ -361,7 +366,8 @@ sub answer {
     $height += int(1000 * (Time::HiRes::time() - $self->{born})
                    / $set->{block_time}) if $set->{block_time};
 
-    my $error = $set->{error} // lack($set->{lacks}, $method, $height, $body);
+    my $error = length($set->{error} // '') ? $set->{error}
+                : lack($set->{lacks}, $method, $height, $body);
     return qq($head"error":$error}) if defined $error;
 
     my $result = filter($server, $method // '', $body)
@@ -398,9 +404,11 @@ sub answer {
         my ($n) = $body =~ /"params" *: *\[ *"0x([0-9a-f]+)"/i;
         $n = defined $n ? hex $n : $height;
         $result = $n > $height ? 'null'
-            : sprintf '{"number":"0x%x","hash":"0x%s","parentHash":"0x%s"}',
-                      $n, map { Digest::SHA::sha256_hex("$set->{lie} $_") }
-                          $n, $n - 1;
+            : sprintf '{"number":"0x%x","hash":"0x%s","parentHash":"0x%s"%s}',
+                      $n, (map { Digest::SHA::sha256_hex("$set->{lie} $_") }
+                               $n, $n - 1),
+                      $set->{pad} ? ',"extraData":"' . 'x' x $set->{pad} . '"'
+                                  : '';
     }
 
     return qq($head"result":$result});
