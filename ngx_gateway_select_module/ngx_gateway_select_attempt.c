@@ -147,6 +147,10 @@ ngx_gateway_select_attempt_create(ngx_gateway_select_call_t *call)
     attempt->hold.memory = call->glcf->buffer;
     attempt->hold.limit = call->glcf->max_answer;
 
+    if (call->edited) {
+        attempt->hold.memory = (size_t) attempt->hold.limit;
+    }
+
     gateway_scan_answer(&attempt->scan, call->dialect, call->asked.want);
     attempt->scan.identify = (call->asked.nids != 0);
 
@@ -336,7 +340,8 @@ ngx_gateway_select_attempt_take(ngx_gateway_select_attempt_t *attempt,
 
     if (rc == NGX_OK
         && attempt->hold.size >= NGX_GATEWAY_SELECT_STREAM_AFTER
-        && !attempt->call->verify)
+        && !attempt->call->verify
+        && !attempt->call->edited)
     {
         return ngx_gateway_select_attempt_stream(attempt, result);
     }

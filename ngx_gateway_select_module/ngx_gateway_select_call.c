@@ -23,6 +23,8 @@ static void ngx_gateway_select_call_agree(ngx_gateway_select_call_t *call,
     ngx_gateway_select_attempt_t *attempt);
 static void ngx_gateway_select_call_fall(ngx_gateway_select_call_t *call);
 static void ngx_gateway_select_call_fail(ngx_gateway_select_call_t *call);
+static ngx_uint_t ngx_gateway_select_call_too_long(
+    ngx_gateway_select_call_t *call);
 static void ngx_gateway_select_call_timer(ngx_event_t *ev);
 static void ngx_gateway_select_call_beside(ngx_gateway_select_call_t *call);
 static void ngx_gateway_select_call_arm(ngx_gateway_select_call_t *call);
@@ -31,9 +33,39 @@ static ngx_msec_int_t ngx_gateway_select_call_left(
 
 
 void
+ngx_gateway_select_call_read(ngx_gateway_select_call_t *call)
+{
+    ngx_http_request_t  *r;
+
+    r = call->request;
+
+    gateway_call_read(&call->asked, call->dialect,
+                      (pocket_str_t *) &r->method_name,
+                      (pocket_str_t *) &call->path,
+                      (pocket_str_t *) &call->body,
+                      call->chain->writes.elts, call->chain->writes.nelts);
+
+    call->write = (call->asked.traits & GATEWAY_CALL_WRITE) ? 1 : 0;
+    call->edited = (call->batch != NULL
+                    || call->asked.traits & GATEWAY_CALL_FILTER);
+}
+
+
+void
 ngx_gateway_select_call_begin(ngx_gateway_select_call_t *call)
 {
     call->state = NGX_GATEWAY_SELECT_CALL_TRYING;
+
+    switch (ngx_gateway_select_parts(call)) {
+
+    case NGX_OK:
+        return;
+
+    case NGX_ERROR:
+        ngx_gateway_select_reply_error(call, NGX_GATEWAY_SELECT_CALL_MEMORY);
+        return;
+    }
+
     call->agreed = 1;
     call->verify = ngx_gateway_select_call_drawn(call->chain->verify);
     call->begun = ngx_current_msec;
@@ -144,7 +176,7 @@ ngx_gateway_select_call_ended(ngx_gateway_select_attempt_t *attempt)
 
     /* of a batch the other calls are anybody's */
 
-    if (call->sticky && call->asked.batch) {
+    if (call->sticky && call->asked.batch && call->batch == NULL) {
         call->sticky = 0;
         call->fallen = 0;
         call->body = call->whole;
@@ -274,7 +306,7 @@ ngx_gateway_select_call_fail(ngx_gateway_select_call_t *call)
     {
         error = NGX_GATEWAY_SELECT_CALL_DEADLINE;
 
-    } else if (call->attempts[call->n - 1]->too_long) {
+    } else if (ngx_gateway_select_call_too_long(call)) {
         error = NGX_GATEWAY_SELECT_CALL_TOO_LONG;
 
     } else {
@@ -282,6 +314,23 @@ ngx_gateway_select_call_fail(ngx_gateway_select_call_t *call)
     }
 
     ngx_gateway_select_reply_error(call, error);
+}
+
+
+/* Others may have failed besides: of this the caller can make something. */
+
+static ngx_uint_t
+ngx_gateway_select_call_too_long(ngx_gateway_select_call_t *call)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < call->n; i++) {
+        if (call->attempts[i]->too_long) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

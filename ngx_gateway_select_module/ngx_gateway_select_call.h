@@ -16,7 +16,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "gateway_call.h"
+#include "gateway_parts.h"
 #include "ngx_gateway_select_conf.h"
 #include "ngx_gateway_select_signed.h"
 
@@ -32,6 +32,7 @@
 
 typedef struct ngx_gateway_select_call_s     ngx_gateway_select_call_t;
 typedef struct ngx_gateway_select_attempt_s  ngx_gateway_select_attempt_t;
+typedef struct ngx_gateway_select_parts_s    ngx_gateway_select_parts_t;
 
 
 typedef enum {
@@ -90,6 +91,10 @@ ngx_int_t ngx_gateway_select_hold_add(ngx_gateway_select_hold_t *hold,
 ngx_int_t ngx_gateway_select_hold_give(ngx_gateway_select_hold_t *hold,
     ngx_chain_t **out);
 
+/* All that was added, in one piece; of what has no file. */
+ngx_int_t ngx_gateway_select_hold_text(ngx_gateway_select_hold_t *hold,
+    ngx_str_t *text);
+
 /* All that was given is sent, its memory and room in the file are free. */
 void ngx_gateway_select_hold_sent(ngx_gateway_select_hold_t *hold);
 
@@ -145,6 +150,9 @@ struct ngx_gateway_select_call_s {
     ngx_gateway_select_tried_t      tried;
     ngx_gateway_select_pick_t       origin;    /* of its filter */
     ngx_str_t                       whole;     /* body as the caller sent it */
+    ngx_gateway_select_parts_t     *parts;     /* it is asked in, or NULL */
+    ngx_gateway_select_call_t      *batch;     /* it is a part of, or NULL */
+    ngx_uint_t                      part;      /* which one */
     uint64_t                        client;
     uint64_t                        higher;    /* least height that counts */
     ngx_event_t                     timer;
@@ -165,6 +173,8 @@ struct ngx_gateway_select_call_s {
     unsigned                        write:1;
     unsigned                        verify:1;  /* answers are held, and */
                                                /*   signatures verified */
+    unsigned                        edited:1;  /* answers are, and so are */
+                                               /*   held in memory */
     unsigned                        too_large:1;   /* to be a relay */
     unsigned                        not_utf8:1;    /* the same */
     unsigned                        sent:1;    /* a write has left */
@@ -179,6 +189,9 @@ struct ngx_gateway_select_call_s {
 
 
 /* _call.c: steps of a call. */
+
+/* What its body asks for. */
+void ngx_gateway_select_call_read(ngx_gateway_select_call_t *call);
 
 /* The first step, when all of the request is known. */
 void ngx_gateway_select_call_begin(ngx_gateway_select_call_t *call);
@@ -265,6 +278,28 @@ ngx_int_t ngx_gateway_select_origin_answer(
     ngx_gateway_select_attempt_t *attempt);
 
 
+/*
+ * _parts.c: a batch of filters of several nodes is asked in parts, each a call
+ * of its own, but of the same request; what they end with is told here, and
+ * the last one's end is the caller's answer.
+ */
+
+struct ngx_gateway_select_parts_s {
+    gateway_parts_t                 batch;
+    ngx_gateway_select_call_t      *calls[GATEWAY_PARTS_MAX];
+    ngx_gateway_select_attempt_t   *answers[GATEWAY_PARTS_MAX];
+    ngx_uint_t                      open;
+};
+
+/* NGX_DECLINED: it is none of these; NGX_ERROR: no memory. */
+ngx_int_t ngx_gateway_select_parts(ngx_gateway_select_call_t *call);
+
+void ngx_gateway_select_parts_answer(ngx_gateway_select_call_t *part,
+    ngx_gateway_select_attempt_t *attempt);
+void ngx_gateway_select_parts_error(ngx_gateway_select_call_t *part,
+    int code, ngx_str_t *message);
+
+
 /* _reply.c: what the caller gets; the request is finalized. */
 
 /* The headers alone, of an answer of this length, -1: not known yet. */
@@ -278,6 +313,10 @@ void ngx_gateway_select_reply_error(ngx_gateway_select_call_t *call,
 
 /* The filter is not found: what a node says that has lost it. */
 void ngx_gateway_select_reply_lost(ngx_gateway_select_call_t *call);
+
+/* This text, JSON. */
+void ngx_gateway_select_reply_json(ngx_gateway_select_call_t *call,
+    ngx_str_t *text);
 
 /* The same without a call: gives what the content handler returns. */
 ngx_int_t ngx_gateway_select_reply_refuse(ngx_http_request_t *r,

@@ -173,6 +173,29 @@ ngx_gateway_select_hold_file(ngx_gateway_select_hold_t *hold, ngx_log_t *log)
 
 
 ngx_int_t
+ngx_gateway_select_hold_text(ngx_gateway_select_hold_t *hold, ngx_str_t *text)
+{
+    u_char       *p;
+    ngx_chain_t  *cl;
+
+    text->len = (size_t) hold->size;
+    text->data = ngx_pnalloc(hold->pool, text->len);
+
+    if (text->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = text->data;
+
+    for (cl = hold->chain; cl; cl = cl->next) {
+        p = ngx_cpymem(p, cl->buf->pos, cl->buf->last - cl->buf->pos);
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 ngx_gateway_select_hold_give(ngx_gateway_select_hold_t *hold,
     ngx_chain_t **out)
 {

@@ -20,8 +20,6 @@ static ngx_int_t ngx_gateway_select_origin_session(
     ngx_gateway_select_call_t *call, uint32_t i, uint64_t tag);
 static uint64_t ngx_gateway_select_origin_tag(
     ngx_gateway_select_attempt_t *attempt);
-static ngx_int_t ngx_gateway_select_origin_flat(
-    ngx_gateway_select_hold_t *hold, pocket_str_t *text);
 static void *ngx_gateway_select_origin_alloc(void *data, size_t size);
 
 
@@ -48,7 +46,8 @@ ngx_gateway_select_origin(ngx_gateway_select_call_t *call)
 
         /* the other calls of a batch have their answers */
 
-        return call->asked.batch ? NGX_OK : NGX_DECLINED;
+        return (call->asked.batch && call->batch == NULL) ? NGX_OK
+                                                          : NGX_DECLINED;
     }
 
     a.alloc = ngx_gateway_select_origin_alloc;
@@ -194,9 +193,7 @@ ngx_gateway_select_origin_answer(ngx_gateway_select_attempt_t *attempt)
     call = attempt->call;
     hold = &attempt->hold;
 
-    if (!(call->asked.traits & GATEWAY_CALL_FILTER)
-        || hold->chain == NULL || hold->file || attempt->encoding.len)
-    {
+    if (!(call->asked.traits & GATEWAY_CALL_FILTER) || hold->chain == NULL) {
         return NGX_OK;
     }
 
@@ -205,7 +202,7 @@ ngx_gateway_select_origin_answer(ngx_gateway_select_attempt_t *attempt)
     a.alloc = ngx_gateway_select_origin_alloc;
     a.data = hold->pool;
 
-    if (ngx_gateway_select_origin_flat(hold, &text) != NGX_OK
+    if (ngx_gateway_select_hold_text(hold, (ngx_str_t *) &text) != NGX_OK
         || gateway_filter_answer(&call->asked, call->dialect,
                                  (pocket_str_t *) &call->body, &text, tag,
                                  &out, &a)
@@ -247,30 +244,6 @@ ngx_gateway_select_origin_tag(ngx_gateway_select_attempt_t *attempt)
                                       attempt->pick.node)->sn.str;
 
     return gateway_filter_tag((pocket_str_t *) name);
-}
-
-
-static ngx_int_t
-ngx_gateway_select_origin_flat(ngx_gateway_select_hold_t *hold,
-    pocket_str_t *text)
-{
-    u_char       *p;
-    ngx_chain_t  *cl;
-
-    text->len = (size_t) hold->size;
-    text->data = ngx_pnalloc(hold->pool, text->len);
-
-    if (text->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = text->data;
-
-    for (cl = hold->chain; cl; cl = cl->next) {
-        p = ngx_cpymem(p, cl->buf->pos, cl->buf->last - cl->buf->pos);
-    }
-
-    return NGX_OK;
 }
 
 

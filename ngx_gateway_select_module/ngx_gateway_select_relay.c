@@ -457,7 +457,6 @@ ngx_gateway_select_relay_call(ngx_http_request_t *r, ngx_str_t *chain,
 static void
 ngx_gateway_select_relay_body(ngx_http_request_t *r)
 {
-    pocket_str_t                path, method;
     ngx_connection_t           *c;
     ngx_gateway_select_call_t  *call;
 
@@ -477,17 +476,7 @@ ngx_gateway_select_relay_body(ngx_http_request_t *r)
         return;
     }
 
-    path.data = call->path.data;
-    path.len = call->path.len;
-    method.data = r->method_name.data;
-    method.len = r->method_name.len;
-
-    gateway_call_read(&call->asked, call->dialect, &method, &path,
-                      (pocket_str_t *) &call->body,
-                      call->chain->writes.elts, call->chain->writes.nelts);
-
-    call->write = (call->asked.traits & GATEWAY_CALL_WRITE) ? 1 : 0;
-
+    ngx_gateway_select_call_read(call);
     ngx_gateway_select_relay_client(call);
 
     r->read_event_handler = ngx_http_test_reading;
@@ -733,6 +722,12 @@ ngx_gateway_select_relay_cleanup(void *data)
     ngx_gateway_select_call_t *call = data;
 
     ngx_uint_t  i;
+
+    if (call->parts) {
+        for (i = 0; i < call->parts->batch.n; i++) {
+            ngx_gateway_select_relay_cleanup(call->parts->calls[i]);
+        }
+    }
 
     ngx_gateway_select_call_cancel(call);
 

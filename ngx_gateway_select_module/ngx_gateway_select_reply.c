@@ -11,8 +11,15 @@
 /* in the words of the nodes of EVM chains, which alone have filters */
 
 #define NGX_GATEWAY_SELECT_REPLY_LOST                                         \
-    "{\"jsonrpc\":\"2.0\",\"id\":%V,\"error\":{\"code\":-32000,"              \
-    "\"message\":\"filter not found\"}}\n"
+    "{\"jsonrpc\":\"2.0\",\"id\":%V,\"error\":{\"code\":%d,"                  \
+    "\"message\":\"%V\"}}\n"
+
+#define NGX_GATEWAY_SELECT_REPLY_LOST_CODE     -32000
+#define NGX_GATEWAY_SELECT_REPLY_LOST_MESSAGE  "filter not found"
+
+/* of calls of a batch: what others are told by the status */
+
+#define NGX_GATEWAY_SELECT_REPLY_INTERNAL      -32603
 
 
 static ngx_int_t ngx_gateway_select_reply_send(ngx_http_request_t *r,
@@ -28,6 +35,8 @@ static ngx_str_t *ngx_gateway_select_reply_reason(
 static ngx_int_t ngx_gateway_select_reply_cors(ngx_http_request_t *r);
 static ngx_int_t ngx_gateway_select_reply_told(
     ngx_gateway_select_call_t *call, ngx_gateway_select_attempt_t *attempt);
+static ngx_int_t ngx_gateway_select_reply_node(ngx_http_request_t *r,
+    ngx_gateway_select_attempt_t *attempt);
 static ngx_int_t ngx_gateway_select_reply_number(ngx_http_request_t *r,
     const char *name, uint64_t n);
 static ngx_table_elt_t *ngx_gateway_select_reply_header(
@@ -113,7 +122,14 @@ ngx_gateway_select_reply_answer(ngx_gateway_select_call_t *call,
                                        attempt->scan.height, call->back);
     }
 
-    if (ngx_gateway_select_origin_answer(attempt) != NGX_OK
+    rc = ngx_gateway_select_origin_answer(attempt);
+
+    if (call->batch) {
+        ngx_gateway_select_parts_answer(call, rc == NGX_OK ? attempt : NULL);
+        return;
+    }
+
+    if (rc != NGX_OK
         || ngx_gateway_select_hold_give(&attempt->hold, &out) != NGX_OK)
     {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
@@ -183,6 +199,12 @@ ngx_gateway_select_reply_error(ngx_gateway_select_call_t *call,
                   &call->name, call->n,
                   ngx_gateway_select_reply_reason(call, error));
 
+    if (call->batch) {
+        ngx_gateway_select_parts_error(call, NGX_GATEWAY_SELECT_REPLY_INTERNAL,
+                                       &e->message);
+        return;
+    }
+
     ngx_http_finalize_request(r, ngx_gateway_select_reply_text(r, error));
 }
 
@@ -190,15 +212,19 @@ ngx_gateway_select_reply_error(ngx_gateway_select_call_t *call,
 void
 ngx_gateway_select_reply_lost(ngx_gateway_select_call_t *call)
 {
-    ngx_int_t            rc;
-    ngx_buf_t           *b;
-    ngx_str_t            id;
-    ngx_chain_t          out;
-    ngx_http_request_t  *r;
+    ngx_str_t  id, text;
 
-    r = call->request;
+    static ngx_str_t  lost =
+                           ngx_string(NGX_GATEWAY_SELECT_REPLY_LOST_MESSAGE);
 
     ngx_gateway_select_call_cancel(call);
+
+    if (call->batch) {
+        ngx_gateway_select_parts_error(call,
+                                       NGX_GATEWAY_SELECT_REPLY_LOST_CODE,
+                                       &lost);
+        return;
+    }
 
     id.data = call->asked.id.data;
     id.len = call->asked.id.len;
@@ -207,15 +233,44 @@ ngx_gateway_select_reply_lost(ngx_gateway_select_call_t *call)
         ngx_str_set(&id, "null");
     }
 
-    b = ngx_create_temp_buf(r->pool,
-                            sizeof(NGX_GATEWAY_SELECT_REPLY_LOST) + id.len);
+    text.data = ngx_pnalloc(call->request->pool,
+                            sizeof(NGX_GATEWAY_SELECT_REPLY_LOST)
+                            + NGX_INT_T_LEN + id.len + lost.len);
+    if (text.data == NULL) {
+        ngx_http_finalize_request(call->request,
+                                  NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    text.len = ngx_sprintf(text.data, NGX_GATEWAY_SELECT_REPLY_LOST, &id,
+                           NGX_GATEWAY_SELECT_REPLY_LOST_CODE, &lost)
+               - text.data;
+
+    ngx_gateway_select_reply_json(call, &text);
+}
+
+
+void
+ngx_gateway_select_reply_json(ngx_gateway_select_call_t *call,
+    ngx_str_t *text)
+{
+    ngx_int_t            rc;
+    ngx_buf_t           *b;
+    ngx_chain_t          out;
+    ngx_http_request_t  *r;
+
+    r = call->request;
+
+    b = ngx_calloc_buf(r->pool);
 
     if (b == NULL || ngx_gateway_select_reply_told(call, NULL) != NGX_OK) {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
     }
 
-    b->last = ngx_sprintf(b->last, NGX_GATEWAY_SELECT_REPLY_LOST, &id);
+    b->pos = text->data;
+    b->last = text->data + text->len;
+    b->memory = 1;
 
     r->headers_out.status = NGX_HTTP_OK;
 
@@ -225,7 +280,7 @@ ngx_gateway_select_reply_lost(ngx_gateway_select_call_t *call)
     out.buf = b;
     out.next = NULL;
 
-    rc = ngx_gateway_select_reply_send(r, &out, b->last - b->pos);
+    rc = ngx_gateway_select_reply_send(r, &out, (off_t) text->len);
 
     ngx_http_finalize_request(r, rc);
 }
@@ -418,42 +473,67 @@ static ngx_int_t
 ngx_gateway_select_reply_told(ngx_gateway_select_call_t *call,
     ngx_gateway_select_attempt_t *attempt)
 {
-    ngx_table_elt_t     *h;
-    ngx_http_request_t  *r;
-
-    r = call->request;
+    ngx_uint_t                   i, n;
+    ngx_gateway_select_parts_t  *parts;
 
     if (!call->glcf->headers) {
         return NGX_OK;
     }
 
-    if (attempt) {
-        h = ngx_gateway_select_reply_header(r, "Gateway-Node");
+    n = call->n;
+    parts = call->parts;
 
-        if (h == NULL) {
-            return NGX_ERROR;
-        }
+    for (i = 0; parts && i < parts->batch.n; i++) {
 
-        /* what is of the attempt ends before the request is logged */
+        n += parts->calls[i]->n;
 
-        h->value.len = attempt->node.len;
-        h->value.data = ngx_pstrdup(r->pool, &attempt->node);
-
-        if (h->value.data == NULL) {
-            h->hash = 0;
-            return NGX_ERROR;
-        }
-
-        if (attempt->relay
-            && ngx_gateway_select_reply_number(r, "Gateway-Session",
-                                               attempt->relay->height)
+        if (parts->answers[i]
+            && ngx_gateway_select_reply_node(call->request, parts->answers[i])
                != NGX_OK)
         {
             return NGX_ERROR;
         }
     }
 
-    return ngx_gateway_select_reply_number(r, "Gateway-Attempts", call->n);
+    if (attempt
+        && ngx_gateway_select_reply_node(call->request, attempt) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_gateway_select_reply_number(call->request, "Gateway-Attempts",
+                                           n);
+}
+
+
+static ngx_int_t
+ngx_gateway_select_reply_node(ngx_http_request_t *r,
+    ngx_gateway_select_attempt_t *attempt)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_gateway_select_reply_header(r, "Gateway-Node");
+
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* what is of the attempt ends before the request is logged */
+
+    h->value.len = attempt->node.len;
+    h->value.data = ngx_pstrdup(r->pool, &attempt->node);
+
+    if (h->value.data == NULL) {
+        h->hash = 0;
+        return NGX_ERROR;
+    }
+
+    if (attempt->relay == NULL) {
+        return NGX_OK;
+    }
+
+    return ngx_gateway_select_reply_number(r, "Gateway-Session",
+                                           attempt->relay->height);
 }
 
 

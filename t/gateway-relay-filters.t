@@ -7,6 +7,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use IO::Compress::Gzip ();
 use MeshPool;
 use MeshServers;
 use Test::More;
@@ -22,7 +23,8 @@ sub gateway {
         'node http://127.0.0.1:' . $servers->port($_) . " name=n$_;\n"
     } 0 .. $n - 1;
 
-    return MeshPool->new(server => $location, workers => $o{workers} // 1,
+    return MeshPool->new(server => $location . ($o{relay} // ''),
+        workers => $o{workers} // 1,
         http => 'gateway_chain eth { family evm; check_interval 60s;'
                 . ' timeout ' . ($o{timeout} // '10s') . ';'
                 . ($o{keys} // 'hedge off;') . " $nodes }")->start;
@@ -176,6 +178,123 @@ sub sent { my ($servers, $n) = @_; my $sum = 0;
     is($a->{status}, 200, 'a batch whose node is gone');
     like($a->{body}, qr/"id":1,"result":"0x1"/, 'its other calls are served');
     is(scalar(() = $a->{body} =~ /$gone/g), 2, 'its filters are not found');
+
+    $gateway->end;
+    $servers->stop;
+}
+
+# a batch of several nodes' filters: each is asked for its own
+
+{
+    my $servers = MeshServers->start(3);
+    my $gateway = gateway($servers, 3);
+
+    my %made;
+    for (1 .. 200) {
+        my $filter = make($gateway);
+        $made{ $filter->{node} } //= $filter;
+        last if keys %made == 3;
+    }
+    is(scalar(keys %made), 3, 'filters of all nodes');
+    my @filters = map { $made{$_} } 0 .. 2;
+
+    my $body = sub {
+        return '[' . join(',', rpc('eth_chainId', '[]', 1), map {
+            rpc('eth_getFilterChanges', qq(["$filters[$_]{id}"]), qq("f$_"))
+        } 2, 0, 1) . ',' . rpc('eth_blockNumber', '[]', 5) . ']';
+    };
+    my $polled = sub { return qr/"server $_[0]","0x\w+",$_[1]\]/ };
+
+    $servers->reset;
+    my $a = $gateway->ask('/relay/eth', body => $body->());
+    is($a->{status}, 200, 'one batch');
+    like($a->{body}, qr/^\[\{[^{}]*"id":1,"result":"0x1"\},
+                         \{[^{}]*"id":"f2",[^{}]*@{[$polled->(2, 1)]}\},
+                         \{[^{}]*"id":"f0",[^{}]*@{[$polled->(0, 1)]}\},
+                         \{[^{}]*"id":"f1",[^{}]*@{[$polled->(1, 1)]}\},
+                         \{[^{}]*"id":5,"result":"0x3e8"\}\]$/x,
+         'all are answered, in order');
+    is(sent($servers, 3), 4, 'each node once, and one for the rest');
+    is(join(' ', sort $a->{head} =~ /^Gateway-Node: (n[0-2])/mig)
+       =~ s/(\w+) \1/$1/r, 'n0 n1 n2', 'all are named');
+    like($a->{head}, qr/^Gateway-Attempts: 4\r?$/mi, 'and counted');
+
+    # ids that nobody gave are another's at a node that numbers alike
+
+    $servers->reset;
+    $a = $gateway->ask('/relay/eth', body => '['
+        . join(',', rpc('eth_uninstallFilter', '["0x1"]', 1),
+                    rpc('eth_chainId', '[]', 2)) . ']');
+    like($a->{body}, qr/^\[\{[^{}]*"id":1,$gone\},\{[^{}]*"id":2,"result"/,
+         'a filter that nobody gave is not found');
+    is(sent($servers, 3), 1, 'and no node is asked for it');
+    $a = $gateway->ask('/relay/eth', body => $body->());
+    like($a->{body}, qr/"f0",[^{}]*@{[$polled->(0, 2)]}/, 'all are there');
+
+    # one of them is gone, another says no
+
+    $servers->set(0, mode => 'refuse');
+    $servers->set(1, error => '{"code":-32005,"message":"limit exceeded"}');
+    $a = $gateway->ask('/relay/eth', body => $body->());
+    is($a->{status}, 200, 'one node is gone');
+    like($a->{body}, qr/"id":"f2",[^{}]*@{[$polled->(2, 3)]}/,
+         'the others are polled');
+    like($a->{body}, qr/"id":"f0",$gone/, 'its own is not found');
+    like($a->{body}, qr/"id":"f1","error":\{"code":-32005/,
+         'what a node says is passed');
+    like($a->{body}, qr/"id":1,"result":"0x1"/, 'so are the other calls');
+
+    # a caller that leaves: nothing is left behind
+
+    $servers->set($_, mode => '', error => '') for 0 .. 2;
+    $servers->set($_, mode => 'hang') for 1, 2;
+    my $s = $gateway->connect;
+    my $text = $body->();
+    $servers->reset;
+    print $s "POST /relay/eth HTTP/1.1\r\nHost: x\r\nX-Test: 1\r\n"
+        . 'Content-Length: ' . length($text) . "\r\n\r\n$text";
+    $gateway->wait(sub { sent($servers, 3) >= 3 }, 20)
+        or fail('parts are sent');
+    close $s;
+    $servers->set($_, mode => '') for 1, 2;
+    $gateway->wait(sub {
+        $gateway->logged('client prematurely closed connection')
+    }, 20) or fail('a caller leaves');
+    ok(poll($gateway, { %{ $filters[2] }, polled => 3 }),
+       'and another is served');
+    is($gateway->logged('\[(alert|crit|emerg)\]'), 0, 'without an alert');
+
+    $gateway->end;
+    $servers->stop;
+}
+
+# ids in answers that are long, or in a coding that nobody asked for
+
+{
+    my $servers = MeshServers->start(2);
+    my $gateway = gateway($servers, 2,
+        keys => 'hedge off; verify off;', relay => 'gateway_buffer 4k;');
+
+    for my $pad (3000, 30_000, 300_000) {
+        $servers->set($_, body => '{"jsonrpc":"2.0","id":1,"pad":"'
+            . 'x' x $pad . '","result":"0x1"}') for 0, 1;
+        my $a = call($gateway, 'eth_newFilter', '[{}]');
+        ok($a->{body} =~ /"result":"0x7[0-9a-f]{15}1"\}$/,
+           "an id behind $pad bytes has its tag");
+        $a = call($gateway, 'eth_call', '[{}]');
+        ok($a->{body} =~ /"result":"0x1"\}/, 'what is none has not');
+    }
+
+    $servers->set($_, body => '') for 0, 1;
+    IO::Compress::Gzip::gzip(\'{"jsonrpc":"2.0","id":1,"result":"0x1"}'
+                             => \my $gzip);
+    $servers->set(0, body => $gzip, header => 'Content-Encoding: gzip');
+    my @made = map { make($gateway) } 1 .. 20;
+    is(scalar(grep { ($_->{id} // '') !~ /^0x7/ } @made), 0,
+       'no id without a tag is passed on');
+    is(scalar(grep { $_->{node} ne '1' } @made), 0,
+       'what cannot be read is no answer');
+    cmp_ok($servers->count(0), '>', 0, 'though it was asked');
 
     $gateway->end;
     $servers->stop;
