@@ -103,7 +103,8 @@ ngx_gateway_select_balance_init(ngx_http_request_t *r,
 
             if (pool->chain->sh) {
                 b->past.home = ngx_gateway_select_client_node(pool->chain->sh,
-                                                              b->past.key);
+                                                              b->past.key,
+                                                        pool->sticky_time);
             }
         }
     }

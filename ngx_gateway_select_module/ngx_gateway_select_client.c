@@ -20,7 +20,6 @@
 
 #define NGX_GATEWAY_SELECT_CLIENT_SLOTS                                       \
     (NGX_GATEWAY_SELECT_CHUNKS_MAX * NGX_GATEWAY_SELECT_CHUNK)
-#define NGX_GATEWAY_SELECT_CLIENT_STAY     600
 
 /* the share of the zone that a table has: one byte of so many */
 
@@ -227,7 +226,7 @@ ngx_gateway_select_client_told(ngx_gateway_select_chain_sh_t *chain,
 
 uint32_t
 ngx_gateway_select_client_node(ngx_gateway_select_chain_sh_t *chain,
-    uint64_t key)
+    uint64_t key, time_t seconds)
 {
     uint64_t       at;
     ngx_atomic_t  *place;
@@ -244,8 +243,7 @@ ngx_gateway_select_client_node(ngx_gateway_select_chain_sh_t *chain,
     at = *place & NGX_GATEWAY_SELECT_CLIENT_HEIGHTS;
 
     if (ngx_gateway_select_client_seconds()
-        > at / NGX_GATEWAY_SELECT_CLIENT_SLOTS
-          + NGX_GATEWAY_SELECT_CLIENT_STAY)
+        > at / NGX_GATEWAY_SELECT_CLIENT_SLOTS + (uint64_t) seconds)
     {
         return NGX_GATEWAY_SELECT_NO_NODE;
     }

@@ -41,10 +41,10 @@ void ngx_gateway_select_client_told(ngx_gateway_select_chain_sh_t *chain,
 
 /*
  * The node that a sticky client was last sent to, or NO_NODE: none within the
- * last 10 minutes.  The key is any of that client, of this chain.
+ * last seconds, of that number.  The key is any of that client, of this chain.
  */
 uint32_t ngx_gateway_select_client_node(ngx_gateway_select_chain_sh_t *chain,
-    uint64_t key);
+    uint64_t key, time_t seconds);
 void ngx_gateway_select_client_sent(ngx_gateway_select_chain_sh_t *chain,
     uint64_t key, uint32_t node);
 

@@ -28,6 +28,8 @@ typedef struct {
     ngx_gateway_select_main_conf_t  *gmcf;
     ngx_gateway_select_chain_t      *chain;
     ngx_http_complex_value_t        *sticky;    /* or NULL */
+    time_t                           sticky_time;   /* of a cordoned node's */
+                                                    /*   callers, seconds */
 
     /* servers that "resolve" finds: of the leader, see _sync() */
     ngx_uint_t                       nfixed;    /* those before them */

@@ -13,6 +13,10 @@
 
 #define NGX_GATEWAY_SELECT_UPSTREAM_PREFIX  "u:"
 
+/* how long a caller who sticks to a cordoned server may pause, seconds */
+
+#define NGX_GATEWAY_SELECT_STICKY_TIME      600
+
 /* addresses that "resolve" may find beyond those of the configuration */
 
 #define NGX_GATEWAY_SELECT_RESOLVED_MAX     256
@@ -39,6 +43,12 @@ static ngx_gateway_select_chain_t *ngx_gateway_select_upstream_chain(
     ngx_conf_t *cf, ngx_http_upstream_srv_conf_t *uscf);
 static char *ngx_gateway_select_upstream_key(ngx_conf_t *cf,
     ngx_gateway_select_pool_t *pool, ngx_str_t *value);
+static ngx_uint_t ngx_gateway_select_upstream_is(ngx_str_t *name,
+    const char *key);
+static char *ngx_gateway_select_upstream_sticky(ngx_conf_t *cf,
+    ngx_gateway_select_pool_t *pool, ngx_str_t *text);
+static char *ngx_gateway_select_upstream_sticky_time(ngx_conf_t *cf,
+    ngx_gateway_select_pool_t *pool, ngx_str_t *text);
 static ngx_uint_t ngx_gateway_select_upstream_keepalive(ngx_conf_t *cf,
     ngx_http_upstream_srv_conf_t *uscf);
 static ngx_int_t ngx_gateway_select_upstream_init(ngx_conf_t *cf,
@@ -166,6 +176,8 @@ ngx_gateway_select_upstream(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
+    ngx_conf_init_value(pool->sticky_time, NGX_GATEWAY_SELECT_STICKY_TIME);
+
     /*
      * The servers are of one owner, who has no reason to spread over them:
      * a cap would outvote weights, and with two servers all of the ranking.
@@ -246,29 +258,75 @@ ngx_gateway_select_upstream_key(ngx_conf_t *cf,
     text.data = p + 1;
     text.len = value->len - name.len - 1;
 
-    if (name.len != sizeof("sticky") - 1
-        || ngx_strncmp(name.data, "sticky", sizeof("sticky") - 1) != 0)
-    {
-        return ngx_gateway_select_conf_key(cf, pool->chain, &name, &text);
+    if (ngx_gateway_select_upstream_is(&name, "sticky")) {
+        return ngx_gateway_select_upstream_sticky(cf, pool, &text);
     }
 
+    if (ngx_gateway_select_upstream_is(&name, "sticky_time")) {
+        return ngx_gateway_select_upstream_sticky_time(cf, pool, &text);
+    }
+
+    return ngx_gateway_select_conf_key(cf, pool->chain, &name, &text);
+}
+
+
+static ngx_uint_t
+ngx_gateway_select_upstream_is(ngx_str_t *name, const char *key)
+{
+    return name->len == ngx_strlen(key)
+           && ngx_strncmp(name->data, key, name->len) == 0;
+}
+
+
+static char *
+ngx_gateway_select_upstream_sticky(ngx_conf_t *cf,
+    ngx_gateway_select_pool_t *pool, ngx_str_t *text)
+{
     if (pool->sticky) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "duplicate \"sticky\" of \"gateway_select\"");
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_http_script_variables_count(&text) == 0) {
+    if (ngx_http_script_variables_count(text) == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid value \"%V\" of \"sticky\" of "
                            "\"gateway_select\", text with a variable is "
-                           "expected", &text);
+                           "expected", text);
         return NGX_CONF_ERROR;
     }
 
-    pool->sticky = mesh_conf_complex(cf, &text);
+    pool->sticky = mesh_conf_complex(cf, text);
 
     return pool->sticky ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_gateway_select_upstream_sticky_time(ngx_conf_t *cf,
+    ngx_gateway_select_pool_t *pool, ngx_str_t *text)
+{
+    time_t  seconds;
+
+    if (pool->sticky_time != NGX_CONF_UNSET) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "duplicate \"sticky_time\" of "
+                           "\"gateway_select\"");
+        return NGX_CONF_ERROR;
+    }
+
+    seconds = ngx_parse_time(text, 1);
+
+    if (seconds == (time_t) NGX_ERROR || seconds == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\" of \"sticky_time\" of "
+                           "\"gateway_select\"", text);
+        return NGX_CONF_ERROR;
+    }
+
+    pool->sticky_time = seconds;
+
+    return NGX_CONF_OK;
 }
 
 
@@ -712,6 +770,7 @@ ngx_gateway_select_upstream_create_conf(ngx_conf_t *cf)
      *     pool->members = NULL;
      */
 
+    pool->sticky_time = NGX_CONF_UNSET;
     pool->gmcf = ngx_http_conf_get_module_main_conf(cf,
                                                    ngx_gateway_select_module);
 

@@ -187,6 +187,35 @@ for ([{ chain => 'x', node => $name[0] }, 404, 'there is no chain "x"'],
     $sticky->quit;
 }
 
+# who pauses for longer than its time comes back as a new one
+
+{
+    my $sticky = gateway(select => 'family=none sticky=$arg_u sticky_time=1s');
+    my $node = $sticky->name(0);
+    my $at = sub { return $sticky->ask("/rpc?u=$_[0]")->{server} };
+    my ($caller) = grep { $at->($_) eq '0' } 1 .. 100;
+
+    admin($sticky, cordon => node => $node);
+
+    # for longer than that; what lasts so long by itself is a pause, too
+
+    my $from = my $last = Time::HiRes::time();
+    my ($lost, $pause) = (0, 0);
+    while (!$lost && $last < $from + 3) {
+        $lost = $at->($caller) ne '0';
+        my $now = Time::HiRes::time();
+        $pause = $now - $last if $now - $last > $pause;
+        $last = $now;
+    }
+    ok(!$lost || $pause > 1, 'a caller that goes on coming is kept');
+
+    $at->($caller);
+    Time::HiRes::sleep(2.5);
+    isnt($at->($caller), '0', 'one that pauses is not');
+    isnt($at->($caller), '0', 'and stays where it is then');
+    $sticky->quit;
+}
+
 # at once: also where no table has been made since
 
 {

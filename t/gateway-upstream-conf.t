@@ -32,7 +32,7 @@ accepted('servers before it', "$server gateway_select family=evm;");
 accepted('all of its keys', "gateway_select family=evm height_tolerance=5
     operator_cap=50% max_ejected=40% weights=latency=4,success=2 timeout=5s
     check_interval=2s host=rpc.example.com uri=/v1 tls=on
-    sticky=\$remote_addr\$arg_key;
+    sticky=\$remote_addr\$arg_key sticky_time=1h;
     server 127.0.0.1:8545 weight=3 max_conns=10;
     server unix:/tmp/node.sock backup; server 127.0.0.2:8545 down;
     keepalive 16; zone pool 128k;", 'gateway_client $http_x_client;');
@@ -52,6 +52,14 @@ refused('sticky without a variable', "gateway_select sticky=me; $server", '',
 refused('sticky twice',
         "gateway_select sticky=\$arg_a sticky=\$arg_b; $server", '',
         'duplicate "sticky"');
+refused('no time to stick', "gateway_select sticky_time=0; $server", '',
+        'invalid value "0" of "sticky_time" of "gateway_select"');
+refused('a time to stick that is none',
+        "gateway_select sticky_time=ever; $server", '',
+        'invalid value "ever" of "sticky_time" of "gateway_select"');
+refused('two times to stick',
+        "gateway_select sticky_time=1s sticky_time=2s; $server", '',
+        'duplicate "sticky_time"');
 refused('sticky by an unknown variable',
         "gateway_select sticky=\$no_such; $server", '', 'no_such');
 refused('client without a variable', "gateway_select; $server",
