@@ -6,6 +6,7 @@
 
 
 #include "gateway_parts.h"
+#include "test.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,23 +37,12 @@ typedef struct {
 } test_batch_t;
 
 
-static void test(unsigned ok, const char *name, const char *text);
-static pocket_str_t test_str(const char *s);
-static void *test_alloc(void *data, size_t size);
-static void test_free(void);
-static unsigned test_is(const pocket_str_t *s, const char *text);
 static int test_split(gateway_parts_t *parts, const char *text);
 static void test_batch(const test_batch_t *batch);
 static void test_whole(void);
 static void test_many(void);
 static void test_window(void);
 static void test_memory(void);
-
-
-static unsigned  passed, failed;
-
-static void     *blocks[128];
-static size_t    nblocks, nmax = 128;
 
 
 static const test_batch_t  test_batches[] = {
@@ -143,63 +133,7 @@ main(void)
     test_window();
     test_memory();
 
-    printf("%u passed, %u failed\n", passed, failed);
-
-    return failed ? 1 : 0;
-}
-
-
-static void
-test(unsigned ok, const char *name, const char *text)
-{
-    if (ok) {
-        passed++;
-        return;
-    }
-
-    failed++;
-    printf("FAILED: %s: %.200s\n", name, text);
-}
-
-
-static pocket_str_t
-test_str(const char *s)
-{
-    pocket_str_t  str;
-
-    str.data = (unsigned char *) s;
-    str.len = strlen(s);
-
-    return str;
-}
-
-
-static void *
-test_alloc(void *data, size_t size)
-{
-    if (nblocks == nmax) {
-        return NULL;
-    }
-
-    blocks[nblocks] = malloc(size ? size : 1);
-
-    return blocks[nblocks++];
-}
-
-
-static void
-test_free(void)
-{
-    while (nblocks) {
-        free(blocks[--nblocks]);
-    }
-}
-
-
-static unsigned
-test_is(const pocket_str_t *s, const char *text)
-{
-    return s->len == strlen(text) && memcmp(s->data, text, s->len) == 0;
+    return test_done();
 }
 
 
@@ -208,10 +142,6 @@ test_split(gateway_parts_t *parts, const char *text)
 {
     pocket_str_t    body, method, path;
     gateway_call_t  call;
-    pocket_alloc_t  a;
-
-    a.alloc = test_alloc;
-    a.data = NULL;
 
     body = test_str(text);
     method = test_str("POST");
@@ -220,7 +150,8 @@ test_split(gateway_parts_t *parts, const char *text)
     gateway_call_read(&call, GATEWAY_DIALECT_EVM, &method, &path, &body, NULL,
                       0);
 
-    return gateway_parts_split(parts, &call, GATEWAY_DIALECT_EVM, &body, &a);
+    return gateway_parts_split(parts, &call, GATEWAY_DIALECT_EVM, &body,
+                               &test_alloc);
 }
 
 
@@ -229,11 +160,7 @@ test_batch(const test_batch_t *batch)
 {
     uint32_t         i;
     pocket_str_t     out;
-    pocket_alloc_t   a;
     gateway_parts_t  parts;
-
-    a.alloc = test_alloc;
-    a.data = NULL;
 
     test(test_split(&parts, batch->body) == POCKET_OK, "split", batch->body);
 
@@ -260,7 +187,7 @@ test_batch(const test_batch_t *batch)
         return;
     }
 
-    test(gateway_parts_join(&parts, &out, &a) == POCKET_OK
+    test(gateway_parts_join(&parts, &out, &test_alloc) == POCKET_OK
          && test_is(&out, batch->out), "join", batch->out);
 }
 
@@ -297,11 +224,8 @@ test_many(void)
     size_t           n;
     unsigned         i;
     pocket_str_t     out;
-    pocket_alloc_t   a;
     gateway_parts_t  parts;
 
-    a.alloc = test_alloc;
-    a.data = NULL;
     n = 0;
 
     for (i = 0; i < GATEWAY_PARTS_MAX + 2; i++) {
@@ -319,7 +243,8 @@ test_many(void)
         parts.parts[i].message = test_str("gone");
     }
 
-    test(gateway_parts_join(&parts, &out, &a) == POCKET_OK, "many", "join");
+    test(gateway_parts_join(&parts, &out, &test_alloc) == POCKET_OK, "many",
+         "join");
 
     for (n = 0, i = 0; i + 4 < out.len; i++) {
         n += (memcmp(out.data + i, "many", 4) == 0);
@@ -340,13 +265,9 @@ test_window(void)
     size_t            n, m;
     unsigned          i, k;
     pocket_str_t      out;
-    pocket_alloc_t    a;
     gateway_parts_t   parts;
 
     enum { CALLS = 16000 };
-
-    a.alloc = test_alloc;
-    a.data = NULL;
 
     text = malloc(CALLS * 100);
     answer = malloc(CALLS * 100);
@@ -377,7 +298,7 @@ test_window(void)
 
     parts.parts[1].answer = test_str(answer);
 
-    test(gateway_parts_join(&parts, &out, &a) == POCKET_OK
+    test(gateway_parts_join(&parts, &out, &test_alloc) == POCKET_OK
          && out.len > m, "window", "join");
 
     free(text);
@@ -389,30 +310,27 @@ test_window(void)
 static void
 test_memory(void)
 {
-    size_t           n;
+    size_t           n, left;
     pocket_str_t     out;
-    pocket_alloc_t   a;
     gateway_parts_t  parts;
 
-    a.alloc = test_alloc;
-    a.data = NULL;
+    left = test_left;
 
     for (n = 0; n < 3; n++) {
-        nmax = n;
+        test_left = n;
         test(test_split(&parts, test_batches[0].body) == POCKET_ERROR,
              "no memory", "split");
+        test_left = left;
         test_free();
     }
 
-    nmax = 128;
     (void) test_split(&parts, test_batches[0].body);
 
     for (n = 0; n < 2; n++) {
-        nmax = nblocks + n;
-        test(gateway_parts_join(&parts, &out, &a) == POCKET_ERROR,
+        test_left = n;
+        test(gateway_parts_join(&parts, &out, &test_alloc) == POCKET_ERROR,
              "no memory", "join");
     }
 
-    nmax = 128;
-    test_free();
+    test_left = left;
 }
