@@ -102,10 +102,12 @@ mesh_http_start(ngx_cycle_t *cycle, mesh_http_conf_t *conf)
 void
 mesh_http_stop(mesh_http_conf_t *conf)
 {
-    ngx_queue_t           *q;
-    mesh_http_conn_t      *conn;
-    mesh_http_worker_t    *worker;
-    mesh_http_exchange_t  *ex;
+    ngx_uint_t              i;
+    ngx_queue_t            *q;
+    mesh_http_conn_t       *conn;
+    mesh_http_peer_t      **peers;
+    mesh_http_worker_t     *worker;
+    mesh_http_exchange_t   *ex;
 
     worker = conf->worker;
 
@@ -137,6 +139,12 @@ mesh_http_stop(mesh_http_conf_t *conf)
     }
 
     mesh_http_open_free(worker);
+
+    peers = conf->peers.elts;
+
+    for (i = 0; i < conf->peers.nelts; i++) {
+        mesh_http_session_free(peers[i]);
+    }
 
     conf->worker = NULL;
 }

@@ -88,6 +88,7 @@ typedef struct {
     ngx_flag_t                   ssl_verify;         /* on */
     ngx_uint_t                   ssl_verify_depth;   /* 5 */
     ngx_str_t                    ssl_trusted_certificate;
+    ngx_array_t                 *ssl_conf_commands;  /* ngx_keyval_t, NULL */
     ngx_str_t                    user_agent;         /* empty: not sent */
 
     unsigned                     open:1;   /* mesh_http_url_open() is used */
@@ -169,6 +170,8 @@ struct mesh_http_result_s {
     ngx_str_t                    content_type;
     ngx_str_t                    body;     /* contiguous, not terminated */
     ngx_msec_t                   time;     /* ms since mesh_http_send() */
+    long                         verify;   /* of TLS: X509_V_ERR_... of the */
+                                           /*   certificate, 0: no fault */
     const char                  *reason;   /* for a log line; "" for OK */
 
     unsigned                     sent:1;   /* bytes may have reached a peer */

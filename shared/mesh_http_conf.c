@@ -46,6 +46,7 @@ mesh_http_conf_create(ngx_conf_t *cf)
      * set by ngx_pcalloc():
      *
      *     conf->ssl_trusted_certificate = { 0, NULL };
+     *     conf->ssl_conf_commands = NULL;
      *     conf->user_agent = { 0, NULL };
      *     conf->ssl = NULL;
      *     conf->resolver = NULL;
@@ -644,6 +645,13 @@ mesh_http_conf_ssl(ngx_conf_t *cf, mesh_http_conf_t *conf)
 
     cln->handler = ngx_ssl_cleanup_ctx;
     cln->data = conf->ssl;
+
+    if (ngx_ssl_client_session_cache(cf, conf->ssl, 1) != NGX_OK
+        || ngx_ssl_conf_commands(cf, conf->ssl, conf->ssl_conf_commands)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     if (!conf->ssl_verify) {
         return NGX_OK;

@@ -26,8 +26,11 @@ static void mesh_http_connect_handler(ngx_event_t *ev);
 static void mesh_http_connected(mesh_http_exchange_t *ex);
 static void mesh_http_handshake(mesh_http_exchange_t *ex);
 static void mesh_http_handshake_handler(ngx_connection_t *c);
+static void mesh_http_save_session(ngx_connection_t *c);
 static ngx_int_t mesh_http_verify(mesh_http_exchange_t *ex,
     ngx_connection_t *c);
+static ngx_int_t mesh_http_distrust(mesh_http_exchange_t *ex, long verify,
+    const char *reason);
 static ngx_int_t mesh_http_check_host(ngx_connection_t *c,
     mesh_http_peer_t *peer);
 static const char *mesh_http_connect_reason(mesh_http_exchange_t *ex,
@@ -467,6 +470,13 @@ mesh_http_handshake(mesh_http_exchange_t *ex)
         return;
     }
 
+    c->ssl->save_session = mesh_http_save_session;
+
+    if (peer->session && ngx_ssl_set_session(c, peer->session) != NGX_OK) {
+        mesh_http_finish(ex, MESH_HTTP_INTERNAL, "no TLS session");
+        return;
+    }
+
     if (ngx_ssl_handshake(c) == NGX_AGAIN) {
         c->ssl->handler = mesh_http_handshake_handler;
         return;
@@ -486,6 +496,7 @@ mesh_http_handshake_handler(ngx_connection_t *c)
     ex = conn->exchange;
 
     if (!c->ssl->handshaked) {
+        mesh_http_session_free(ex->peer);
         mesh_http_finish(ex, MESH_HTTP_TLS, "TLS handshake failed");
         return;
     }
@@ -495,6 +506,39 @@ mesh_http_handshake_handler(ngx_connection_t *c)
     }
 
     mesh_http_ready(ex);
+}
+
+
+/* Of TLS 1.3 it comes with an answer, and maybe more than once. */
+
+static void
+mesh_http_save_session(ngx_connection_t *c)
+{
+    mesh_http_conn_t   *conn;
+    ngx_ssl_session_t  *session;
+
+    conn = c->data;
+
+    if (conn->exchange == NULL) {
+        return;
+    }
+
+    session = ngx_ssl_get_session(c);
+
+    if (session) {
+        mesh_http_session_free(conn->exchange->peer);
+        conn->exchange->peer->session = session;
+    }
+}
+
+
+void
+mesh_http_session_free(mesh_http_peer_t *peer)
+{
+    if (peer->session) {
+        ngx_ssl_free_session(peer->session);
+        peer->session = NULL;
+    }
 }
 
 
@@ -508,21 +552,33 @@ mesh_http_verify(mesh_http_exchange_t *ex, ngx_connection_t *c)
     rc = SSL_get_verify_result(c->ssl->connection);
 
     if (rc != X509_V_OK) {
-        mesh_http_finish(ex, MESH_HTTP_TLS,
+        return mesh_http_distrust(ex, rc,
                          mesh_http_reason(ex, "certificate verify error "
                                           "(%l:%s)%Z", rc,
                                           X509_verify_cert_error_string(rc)));
-        return NGX_ERROR;
     }
 
     if (mesh_http_check_host(c, ex->peer) != NGX_OK) {
-        mesh_http_finish(ex, MESH_HTTP_TLS,
+        return mesh_http_distrust(ex, X509_V_ERR_HOSTNAME_MISMATCH,
                          mesh_http_reason(ex, "certificate does not match "
                                           "\"%V\"%Z", &ex->peer->host));
-        return NGX_ERROR;
     }
 
     return NGX_OK;
+}
+
+
+/* A session is resumed with the certificate that it began with. */
+
+static ngx_int_t
+mesh_http_distrust(mesh_http_exchange_t *ex, long verify, const char *reason)
+{
+    mesh_http_session_free(ex->peer);
+
+    ex->result.verify = verify;
+    mesh_http_finish(ex, MESH_HTTP_TLS, reason);
+
+    return NGX_ERROR;
 }
 
 

@@ -43,6 +43,7 @@ struct mesh_http_peer_s {
     ngx_addr_t                  *addrs;      /* NULL: ask the resolver */
     ngx_uint_t                   naddrs;
     ngx_resolver_t              *resolver;
+    ngx_ssl_session_t           *session;    /* to resume, or NULL */
     unsigned                     ssl:1;
     unsigned                     literal:1;  /* an address, not a name */
     unsigned                     local:1;    /* a unix socket */
@@ -200,6 +201,10 @@ void mesh_http_connect_next(mesh_http_exchange_t *ex,
 /* Takes the connection from ex, for the next exchange or to close it. */
 
 void mesh_http_release(mesh_http_exchange_t *ex, ngx_uint_t reusable);
+
+/* The next handshake with the peer is a whole one. */
+
+void mesh_http_session_free(mesh_http_peer_t *peer);
 
 /* Ends a pending question to the resolver. */
 

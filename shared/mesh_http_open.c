@@ -219,6 +219,10 @@ mesh_http_open_parse(mesh_http_conf_t *conf, mesh_http_open_t *open,
 
     mesh_http_peer_fill(&open->peer, &url, &u);
 
+    if (!u.no_resolve) {
+        open->peer.literal = 0;
+    }
+
     open->peer.resolver = conf->resolver;
 
     return mesh_http_peer_names(open->pool, &open->peer, &u);
@@ -255,6 +259,7 @@ mesh_http_open_destroy(mesh_http_worker_t *worker, mesh_http_open_t *open)
     ngx_queue_remove(&open->link);
     worker->nopen--;
 
+    mesh_http_session_free(&open->peer);
     ngx_destroy_pool(open->pool);
 }
 

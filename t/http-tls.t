@@ -42,6 +42,10 @@ add_block_preprocessor(sub {
         location / {
             return 200 "sni:\$ssl_server_name n:\$connection_requests";
         }
+        location /once {
+            keepalive_timeout 0;
+            return 200 "sni:\$ssl_server_name resumed:\$ssl_session_reused";
+        }
         location /pass {
             proxy_pass http://unix:$peer->{socket}:/length;
         }
@@ -52,9 +56,9 @@ _EOC_
     $block->set_value(request => 'GET /t') unless defined $block->request;
 });
 
-# one block has two requests, one must not start
+# two blocks have two requests, one must not start
 
-plan tests => repeat_each() * (blocks() * 5 + 5 - 3);
+plan tests => repeat_each() * (blocks() * 5 + 2 * 5 - 3);
 
 no_long_string();
 run_tests();
@@ -214,7 +218,37 @@ tls handshake status:0 sent:0 reused:0 retried:0 reason:TLS handshake failed
 
 
 
-=== TEST 14: a missing file of trusted certificates
+=== TEST 14: another connection resumes the session
+--- config
+    location /t {
+        mesh_test_http https://node.test:$TEST_NGINX_RAND_PORT_1/once repeat=3;
+    }
+--- response_body
+ok read status:200 sent:1 reused:0 retried:0 type:text/plain body:sni:node.test resumed:.
+ok read status:200 sent:1 reused:0 retried:0 type:text/plain body:sni:node.test resumed:r
+ok read status:200 sent:1 reused:0 retried:0 type:text/plain body:sni:node.test resumed:r
+
+
+
+=== TEST 15: a session is not one of another name
+--- config
+    location /t {
+        mesh_test_http https://node.test:$TEST_NGINX_RAND_PORT_1/once;
+    }
+    location /u {
+        mesh_test_http https://localhost:$TEST_NGINX_RAND_PORT_1/once;
+    }
+--- request eval
+["GET /t", "GET /u"]
+--- response_body eval
+["ok read status:200 sent:1 reused:0 retried:0 type:text/plain "
+ . "body:sni:node.test resumed:.\n",
+ "ok read status:200 sent:1 reused:0 retried:0 type:text/plain "
+ . "body:sni:localhost resumed:.\n"]
+
+
+
+=== TEST 16: a missing file of trusted certificates
 --- http_config
     mesh_test_http_conf ssl_trusted_certificate=/no/such.crt;
 --- config

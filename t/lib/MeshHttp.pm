@@ -7,6 +7,7 @@ package MeshHttp;
 #   my $dns = MeshHttp->names;             # port
 #   my $hole = MeshHttp->black_hole;       # port
 #   my $dir = MeshHttp->certificates;      # ca.crt, NAME.crt, NAME.key
+#       # others besides: NAME => 'DNS:host,IP:address'
 #
 # The faulty server does what the first part of the path names: see %faults.
 # Everything started is ended at exit, however the test ends.
@@ -376,10 +377,11 @@ sub run {
 # (other.test), expired; self.crt signs itself.
 
 sub certificates {
-    my ($class) = @_;
+    my ($class, @names) = @_;
     my $dir = File::Temp->newdir('mesh-XXXXXX', TMPDIR => 1);
     chmod 0755, "$dir";
     my %names = (
+        @names,
         node => 'DNS:node.test,DNS:localhost,IP:127.0.0.1,IP:::1',
         wrong => 'DNS:other.test,IP:127.0.0.9',
         expired => 'DNS:node.test,IP:127.0.0.1',
