@@ -118,6 +118,10 @@ struct ngx_gateway_select_main_conf_s {
     ngx_flag_t                     find_auth;  /* gateway_find_auth */
     ngx_uint_t                     max_nodes;  /* per chain, 16384 */
     ngx_msec_t                     interval;   /* fold and rank, 200ms */
+    ngx_flag_t                     ssl_verify; /* of https nodes, on */
+    ngx_uint_t                     ssl_verify_depth;
+    ngx_str_t                      ssl_trusted_certificate;
+    ngx_array_t                   *ssl_conf_commands;    /* ngx_keyval_t */
 
     mesh_http_conf_t              *http;       /* checks, dispatch, relays */
     ngx_shm_zone_t                *shm_zone;

@@ -33,6 +33,8 @@ ngx_gateway_select_create_main_conf(ngx_conf_t *cf)
      * set by ngx_pcalloc():
      *
      *     gmcf->apps_file, auth_token = { 0, NULL };
+     *     gmcf->ssl_trusted_certificate = { 0, NULL };
+     *     gmcf->ssl_conf_commands = NULL;
      *     gmcf->apps = { NULL, 0 };
      *     gmcf->used_script = NULL;
      *     gmcf->shm_zone, redis = NULL;
@@ -45,6 +47,8 @@ ngx_gateway_select_create_main_conf(ngx_conf_t *cf)
     gmcf->find_auth = NGX_CONF_UNSET;
     gmcf->max_nodes = NGX_CONF_UNSET_UINT;
     gmcf->interval = NGX_CONF_UNSET_MSEC;
+    gmcf->ssl_verify = NGX_CONF_UNSET;
+    gmcf->ssl_verify_depth = NGX_CONF_UNSET_UINT;
 
     gmcf->http = mesh_http_conf_create(cf);
     if (gmcf->http == NULL) {
@@ -159,6 +163,11 @@ ngx_gateway_select_init_http(ngx_conf_t *cf,
     ngx_gateway_select_main_conf_t *gmcf)
 {
     ngx_http_core_loc_conf_t  *clcf;
+
+    gmcf->http->ssl_verify = gmcf->ssl_verify;
+    gmcf->http->ssl_verify_depth = gmcf->ssl_verify_depth;
+    gmcf->http->ssl_trusted_certificate = gmcf->ssl_trusted_certificate;
+    gmcf->http->ssl_conf_commands = gmcf->ssl_conf_commands;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 

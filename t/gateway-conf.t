@@ -34,6 +34,8 @@ my @http = (
     ['gateway_interval', ['200ms', '1s'], ['0', 'x', '-1', '""']],
     ['gateway_max_nodes', ['1', '16384'], ['0', '16385', 'x', '-1']],
     ['gateway_find_auth', ['off'], ['yes', '1', '""']],
+    ['gateway_ssl_verify', ['off', 'on'], ['yes', '0', '""']],
+    ['gateway_ssl_verify_depth', ['0', '3'], ['x', '-1', '""']],
     ['gateway_auth', ['%DIR%/auth.json'], ['%DIR%/none', '%DIR%', '""']],
 );
 
@@ -54,6 +56,39 @@ $conf->refused('a weight twice', [http('gateway_weights latency=8; ' x 2)],
                'gateway_weights', 'latency=8', 'duplicate');
 $conf->accepted('weights in two places',
                 [http('gateway_weights latency=8; gateway_weights success=1;')]);
+
+# TLS of nodes
+
+my $https = 'gateway_chain eth { node https://127.0.0.1:1; }';
+
+system("openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=ca "
+       . "-keyout $conf->{dir}/ca.key -out $conf->{dir}/ca.crt 2> /dev/null")
+    == 0 or die 'no certificate';
+
+for (['gateway_ssl_trusted_certificate', '%DIR%/ca.crt',
+      ['%DIR%/none.crt', '%DIR%/auth.json'], []],
+     ['gateway_ssl_conf_command', 'MinProtocol TLSv1.3',
+      ['MinProtocol TLSv9', 'NoSuch x', 'Certificate %DIR%/none.crt'],
+      ['Ciphers']])
+{
+    my ($name, $good, $bad, $few) = @$_;
+    $conf->accepted("$name $good", [http("$name $good; $https")]);
+    $conf->refused("$name $_", [http("$name $_; $https")], (split)[-1])
+        for @$bad;
+    $conf->refused("$name $_", [http("$name $_;")], $name,
+                   'invalid number of arguments') for '', @$few;
+    $conf->refused("$name in server{}",
+                   [edge => 0, server => "$name $good;"],
+                   $name, 'directive is not allowed here');
+}
+
+$conf->refused('gateway_ssl_trusted_certificate twice',
+               [http('gateway_ssl_trusted_certificate %DIR%/ca.crt; ' x 2)],
+               'gateway_ssl_trusted_certificate', 'duplicate');
+$conf->accepted('gateway_ssl_conf_command twice',
+                [http('gateway_ssl_conf_command MinProtocol TLSv1.2;
+                       gateway_ssl_conf_command MaxProtocol TLSv1.3; '
+                      . $https)]);
 
 # operators
 
