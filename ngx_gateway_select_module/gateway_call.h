@@ -9,6 +9,7 @@
 #define _GATEWAY_CALL_H_INCLUDED_
 
 
+#include "gateway_record.h"
 #include "gateway_scan.h"
 
 
@@ -21,16 +22,6 @@
 #define GATEWAY_CALL_LOGS     0x10
 #define GATEWAY_CALL_FILTER   0x20         /* makes a filter */
 #define GATEWAY_CALL_NULL     0x40         /* null: the node has it not yet */
-
-
-/* What not every node has; classes of methods by which it is learned. */
-
-typedef enum {
-    GATEWAY_ABILITY_ARCHIVE = 0,
-    GATEWAY_ABILITY_TRACE,
-    GATEWAY_ABILITY_LOGS,
-    GATEWAY_ABILITIES
-} gateway_ability_e;
 
 
 #define GATEWAY_CALL_NO_BLOCK  UINT64_MAX

@@ -6,12 +6,19 @@
 
 
 #define GATEWAY_DELTA_VERSION  1
+
+/* as long as others may take to learn that a record was cleared, ms */
+#define GATEWAY_CLEAR_GRACE    10000
+
 #define GATEWAY_DELTA_UNIT     1000000.0
 #define GATEWAY_DELTA_MAX      4503599627370496.0     /* 2^52 */
 
 
 static void gateway_delta_penalty(gateway_delta_penalty_t *delta,
     const gateway_penalty_t *penalty, const gateway_penalty_t *base);
+static void gateway_delta_void(gateway_delta_t *delta);
+static void gateway_merge_stamps(gateway_record_t *record,
+    const gateway_delta_t *delta);
 static void gateway_merge_sums(gateway_record_t *record,
     const gateway_record_conf_t *conf, const gateway_delta_t *delta,
     uint64_t stamp);
@@ -93,6 +100,25 @@ gateway_delta_init(gateway_delta_t *delta, const gateway_record_t *record,
                               &then.penalties[i]);
     }
 
+    delta->cleared_at = record->cleared_at;
+
+    if (record->checked_at != then.checked_at
+        || record->checked_by != then.checked_by)
+    {
+        delta->checked_at = record->checked_at;
+        delta->checked_by = record->checked_by;
+    }
+
+    for (i = 0; i < GATEWAY_ABILITIES; i++) {
+        if (record->lacked_at[i] != then.lacked_at[i]) {
+            delta->lacked_at[i] = record->lacked_at[i];
+        }
+
+        if (record->able_at[i] != then.able_at[i]) {
+            delta->able_at[i] = record->able_at[i];
+        }
+    }
+
     if (record->error_at != then.error_at) {
         delta->error_at = record->error_at;
         delta->error_len = record->error_len;
@@ -128,9 +154,18 @@ gateway_record_merge(gateway_record_t *record,
     const gateway_record_conf_t *conf, const gateway_delta_t *delta,
     uint64_t now)
 {
-    uint32_t  i;
+    uint32_t         i;
+    gateway_delta_t  voided;
 
     gateway_record_clock(record, now);
+
+    if (delta->cleared_at < record->cleared_at
+        && delta->stamp <= record->cleared_at + GATEWAY_CLEAR_GRACE)
+    {
+        voided = *delta;
+        gateway_delta_void(&voided);
+        delta = &voided;
+    }
 
     gateway_merge_sums(record, conf, delta,
                        (delta->stamp < now) ? delta->stamp : now);
@@ -171,6 +206,48 @@ gateway_record_merge(gateway_record_t *record,
     }
 
     gateway_merge_run(record, conf, delta);
+    gateway_merge_stamps(record, delta);
+}
+
+
+static void
+gateway_delta_void(gateway_delta_t *delta)
+{
+    delta->pace = 1;
+    delta->returned_at = 0;
+    delta->returns = 0;
+    delta->run = 0;
+
+    memset(delta->penalties, 0, sizeof(delta->penalties));
+}
+
+
+static void
+gateway_merge_stamps(gateway_record_t *record, const gateway_delta_t *delta)
+{
+    uint32_t  i;
+
+    if (delta->cleared_at > record->cleared_at) {
+        record->cleared_at = delta->cleared_at;
+    }
+
+    if (delta->checked_at > record->checked_at
+        || (delta->checked_at == record->checked_at
+            && delta->checked_by > record->checked_by))
+    {
+        record->checked_at = delta->checked_at;
+        record->checked_by = delta->checked_by;
+    }
+
+    for (i = 0; i < GATEWAY_ABILITIES; i++) {
+        if (delta->lacked_at[i] > record->lacked_at[i]) {
+            record->lacked_at[i] = delta->lacked_at[i];
+        }
+
+        if (delta->able_at[i] > record->able_at[i]) {
+            record->able_at[i] = delta->able_at[i];
+        }
+    }
 }
 
 
@@ -345,6 +422,18 @@ gateway_delta_format(u_char *p, const gateway_delta_t *delta)
 
     for (i = 0; i < GATEWAY_LATENCY_BUCKETS; i++) {
         p = gateway_delta_real(p, delta->latency[i]);
+    }
+
+    p = gateway_delta_number(p, delta->cleared_at);
+    p = gateway_delta_number(p, delta->checked_at);
+    p = gateway_delta_number(p, delta->checked_by);
+
+    for (i = 0; i < GATEWAY_ABILITIES; i++) {
+        p = gateway_delta_number(p, delta->lacked_at[i]);
+    }
+
+    for (i = 0; i < GATEWAY_ABILITIES; i++) {
+        p = gateway_delta_number(p, delta->able_at[i]);
     }
 
     *p++ = ' ';

@@ -50,6 +50,11 @@ typedef struct {
     uint64_t                   height_at;
     uint64_t                   total_tries;
     uint64_t                   total_successes;
+    uint64_t                   cleared_at;     /* known of when it was found */
+    uint64_t                   checked_at;     /* 0: as it was */
+    uint64_t                   checked_by;
+    uint64_t                   lacked_at[GATEWAY_ABILITIES];   /* the same */
+    uint64_t                   able_at[GATEWAY_ABILITIES];
     uint64_t                   error_at;       /* 0: as it was */
     gateway_delta_penalty_t    penalties[GATEWAY_PENALTIES];
     uint32_t                   error_len;
@@ -71,6 +76,8 @@ void gateway_delta_init(gateway_delta_t *delta, const gateway_record_t *record,
 /*
  * Decays both to the later of their times, then adds.  now is the time of
  * whoever keeps the record: a delta of later is of a clock that is ahead.
+ * Of a delta from before or soon after the record was cleared, by one who did
+ * not know of that, nothing counts against the node but the tries.
  */
 
 void gateway_record_merge(gateway_record_t *record,

@@ -31,6 +31,8 @@
 
 #define GATEWAY_LATENCY_MAX     92681.9        /* of the last bucket */
 
+#define GATEWAY_LACKS_FORGET    600000         /* ms */
+
 
 static void gateway_record_add(gateway_record_t *record,
     const gateway_sample_t *sample);
@@ -145,7 +147,7 @@ void
 gateway_record_clock(gateway_record_t *record, uint64_t now)
 {
     uint64_t    shift;
-    uint64_t   *times[5 + 2 * GATEWAY_PENALTIES];
+    uint64_t   *times[7 + 2 * GATEWAY_PENALTIES + 2 * GATEWAY_ABILITIES];
     uint32_t    i, n;
 
     if (record->stamp <= now + GATEWAY_CLOCK_STEP) {
@@ -160,10 +162,17 @@ gateway_record_clock(gateway_record_t *record, uint64_t now)
     times[n++] = &record->run_since;
     times[n++] = &record->height_at;
     times[n++] = &record->error_at;
+    times[n++] = &record->cleared_at;
+    times[n++] = &record->checked_at;
 
     for (i = 0; i < GATEWAY_PENALTIES; i++) {
         times[n++] = &record->penalties[i].since;
         times[n++] = &record->penalties[i].until;
+    }
+
+    for (i = 0; i < GATEWAY_ABILITIES; i++) {
+        times[n++] = &record->lacked_at[i];
+        times[n++] = &record->able_at[i];
     }
 
     for (i = 0; i < n; i++) {
@@ -551,6 +560,31 @@ gateway_record_clear(gateway_record_t *record, uint64_t now)
     record->run = 0;
     record->run_since = 0;
     record->pace = 1;
+    record->cleared_at = now;
+
+    for (i = 0; i < GATEWAY_ABILITIES; i++) {
+        record->able_at[i] = (record->lacked_at[i] > now)
+                             ? record->lacked_at[i] : now;
+    }
+}
+
+
+uint64_t
+gateway_record_lacking(uint64_t lacked_at, uint64_t able_at, uint64_t now)
+{
+    if (lacked_at <= able_at) {
+        return 0;
+    }
+
+    /* of a clock that stepped back */
+
+    if (lacked_at > now + GATEWAY_LACKS_FORGET) {
+        return 0;
+    }
+
+    lacked_at += GATEWAY_LACKS_FORGET;
+
+    return (lacked_at > now) ? lacked_at : 0;
 }
 
 

@@ -78,6 +78,16 @@ typedef struct {
 } gateway_penalty_t;
 
 
+/* What not every node has; classes of methods by which it is learned. */
+
+typedef enum {
+    GATEWAY_ABILITY_ARCHIVE = 0,
+    GATEWAY_ABILITY_TRACE,
+    GATEWAY_ABILITY_LOGS,
+    GATEWAY_ABILITIES
+} gateway_ability_e;
+
+
 /* What happened since the last fold; sums of samples commute. */
 
 typedef struct {
@@ -140,6 +150,11 @@ typedef struct {
     gateway_penalty_t    penalties[GATEWAY_PENALTIES];
     uint64_t             total_tries;      /* never decayed */
     uint64_t             total_successes;
+    uint64_t             cleared_at;       /* older evidence is void */
+    uint64_t             checked_at;       /* somebody saw to its checks, */
+    uint64_t             checked_by;       /*   and who did; see _checker.h */
+    uint64_t             lacked_at[GATEWAY_ABILITIES];
+    uint64_t             able_at[GATEWAY_ABILITIES];
     uint64_t             error_at;
     uint32_t             error_len;
     u_char               error[GATEWAY_ERROR_LEN];
@@ -237,9 +252,22 @@ uint32_t gateway_record_pass(gateway_record_t *record, uint32_t check,
     uint64_t latency, uint64_t now);
 
 
-/* Ends all penalties, and whatever slows the node's start (admin clear). */
+/*
+ * Ends all penalties, whatever slows the node's start, and what it was found
+ * to lack (admin clear).  What others find meanwhile, who do not know of it
+ * yet, does not count against the node: see gateway_record_merge().
+ */
 
 void gateway_record_clear(gateway_record_t *record, uint64_t now);
+
+
+/*
+ * Until when a node is taken for lacking an ability, which it was last found
+ * to lack, and to have, at these times (0: never); 0: it is not.
+ */
+
+uint64_t gateway_record_lacking(uint64_t lacked_at, uint64_t able_at,
+    uint64_t now);
 
 
 void gateway_record_factors(const gateway_record_t *record,

@@ -43,7 +43,10 @@ static int gateway_row_parse_number(const u_char **p, const u_char *last,
     uint64_t max, uint64_t *n);
 
 
-/* in the order of the row; the penalties, the buckets and the error follow */
+/*
+ * in the order of the row; the penalties, the buckets, the tail and the error
+ * follow
+ */
 
 static const gateway_row_field_t  gateway_row_fields[] = {
     gateway_row_real(tries, GATEWAY_ROW_COUNT_MAX),
@@ -83,6 +86,23 @@ static const gateway_row_field_t  gateway_row_bucket = {
 };
 
 
+static const gateway_row_field_t  gateway_row_tail[] = {
+    gateway_row_long(cleared_at, GATEWAY_ROW_TIME_MAX),
+    gateway_row_long(checked_at, GATEWAY_ROW_TIME_MAX),
+    gateway_row_long(checked_by, GATEWAY_ROW_COUNT_MAX),
+    gateway_row_long(lacked_at[GATEWAY_ABILITY_ARCHIVE],
+                     GATEWAY_ROW_TIME_MAX),
+    gateway_row_long(lacked_at[GATEWAY_ABILITY_TRACE], GATEWAY_ROW_TIME_MAX),
+    gateway_row_long(lacked_at[GATEWAY_ABILITY_LOGS], GATEWAY_ROW_TIME_MAX),
+    gateway_row_long(able_at[GATEWAY_ABILITY_ARCHIVE], GATEWAY_ROW_TIME_MAX),
+    gateway_row_long(able_at[GATEWAY_ABILITY_TRACE], GATEWAY_ROW_TIME_MAX),
+    gateway_row_long(able_at[GATEWAY_ABILITY_LOGS], GATEWAY_ROW_TIME_MAX),
+};
+
+#define GATEWAY_ROW_TAIL                                                      \
+    (sizeof(gateway_row_tail) / sizeof(gateway_row_field_t))
+
+
 u_char *
 gateway_record_format(u_char *p, const gateway_record_t *record)
 {
@@ -103,6 +123,10 @@ gateway_record_format(u_char *p, const gateway_record_t *record)
 
     for (i = 0; i < GATEWAY_LATENCY_BUCKETS; i++) {
         p = gateway_row_write(p, &record->latency[i], &gateway_row_bucket);
+    }
+
+    for (i = 0; i < GATEWAY_ROW_TAIL; i++) {
+        p = gateway_row_write(p, record, &gateway_row_tail[i]);
     }
 
     /* anything: to the end of the row */
@@ -207,6 +231,14 @@ gateway_record_parse(gateway_record_t *record, const pocket_str_t *row)
     for (i = 0; i < GATEWAY_LATENCY_BUCKETS; i++) {
         if (gateway_row_read(&p, last, &parsed.latency[i],
                              &gateway_row_bucket)
+            != POCKET_OK)
+        {
+            return POCKET_ERROR;
+        }
+    }
+
+    for (i = 0; i < GATEWAY_ROW_TAIL; i++) {
+        if (gateway_row_read(&p, last, &parsed, &gateway_row_tail[i])
             != POCKET_OK)
         {
             return POCKET_ERROR;

@@ -6,6 +6,7 @@
 
 #include "ngx_gateway_select_admin.h"
 #include "ngx_gateway_select_leader.h"
+#include "ngx_gateway_select_pick.h"
 
 
 static ngx_int_t ngx_gateway_select_admin_change(
@@ -288,6 +289,10 @@ ngx_gateway_select_admin_clear(ngx_gateway_select_main_conf_t *gmcf,
     while ((node = ngx_gateway_select_admin_next(gmcf, chain, field, &i))) {
 
         gateway_record_clear(&node->record, ngx_gateway_select_now());
+        ngx_gateway_select_learn(node);
+
+        node->fresh.forged = 0;
+        node->fresh.paced = 0;
 
         if (!shared) {
             continue;

@@ -108,6 +108,8 @@ struct ngx_gateway_select_probe_s {
     ngx_gateway_select_pick_t         pick;
     struct ngx_gateway_select_told_s *own;       /* vote, if it was kept */
     ngx_msec_t                        latency;   /* of the last answer */
+    uint64_t                          turn_at;   /* ms, wall: it began */
+    uint64_t                          asked_at;  /* the last one that ended */
     uint32_t                          operator;
     uint32_t                          failures;  /* in a row */
     unsigned                          armed:1;
@@ -199,7 +201,8 @@ void ngx_gateway_select_checker_exit(ngx_gateway_select_main_conf_t *gmcf);
 
 /*
  * May this host check the chain?  Set where there is a lease over several
- * hosts; NULL: yes.
+ * hosts; NULL: yes.  Nodes that nobody seems to check, as the one who may does
+ * not know them, are checked by another who does.
  */
 typedef ngx_uint_t (*ngx_gateway_select_lease_pt)(
     ngx_gateway_select_main_conf_t *gmcf,

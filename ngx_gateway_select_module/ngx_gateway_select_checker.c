@@ -72,6 +72,7 @@ ngx_gateway_select_checker_init(ngx_cycle_t *cycle,
 
     checker->gmcf = gmcf;
     gmcf->checker = checker;
+    checker->id = ngx_gateway_select_tender(gmcf);
 
     if (gmcf->apps.n) {
         checker->relay = &ngx_gateway_select_relayed;
@@ -589,6 +590,10 @@ ngx_gateway_select_probe_turn(ngx_gateway_select_probe_t *probe)
         return;
     }
 
+    if (checker->lease) {
+        ngx_gateway_select_tend(probe);
+    }
+
     operator = ngx_gateway_select_node(probe->shared, probe->node)->operator;
 
     /* a node that is an operator of its own has its slot for a number */
@@ -647,6 +652,7 @@ ngx_gateway_select_probe_begin(ngx_gateway_select_probe_t *probe,
     }
 
     probe->turn = 1;
+    probe->turn_at = ngx_gateway_select_now();
     probe->ctx = NULL;
     checker->outstanding++;
     (*count)++;
@@ -669,7 +675,10 @@ ngx_gateway_select_probe_eligible(ngx_gateway_select_probe_t *probe)
         return 0;
     }
 
-    if (checker->lease && !checker->lease(checker->gmcf, probe->shared)) {
+    if (checker->lease
+        && !checker->lease(checker->gmcf, probe->shared)
+        && !ngx_gateway_select_tended(probe))
+    {
         return 0;
     }
 
@@ -744,6 +753,7 @@ ngx_gateway_select_probe_leave(ngx_gateway_select_probe_t *probe)
 
     probe->pool = NULL;
     probe->turn = 0;
+    probe->asked_at = probe->turn_at;
 }
 
 

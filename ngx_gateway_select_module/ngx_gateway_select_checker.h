@@ -128,6 +128,7 @@ struct ngx_gateway_select_checker_s {
     uint32_t                      *voters;
     ngx_gateway_select_relay_t    *relay;
     ngx_gateway_select_lease_pt    lease;
+    uint64_t                       id;         /* as checked_by of records */
 };
 
 
@@ -191,6 +192,21 @@ uint64_t ngx_gateway_select_random(void);
 void ngx_gateway_select_pool_allocator(ngx_pool_t *pool, pocket_alloc_t *a);
 
 
+/*
+ * Who sees to a node where another gateway checks the chain: it may not know
+ * the node, which is of an application that it has not got.
+ */
+
+/* This gateway's name in records, above 0. */
+uint64_t ngx_gateway_select_tender(ngx_gateway_select_main_conf_t *gmcf);
+
+/* 1: the node of the probe is to be checked here. */
+ngx_uint_t ngx_gateway_select_tended(ngx_gateway_select_probe_t *probe);
+
+/* The node has its turn here, as others are to know. */
+void ngx_gateway_select_tend(ngx_gateway_select_probe_t *probe);
+
+
 /* Rounds: votes, verdicts and what follows of them. */
 
 /*
@@ -222,6 +238,14 @@ ngx_msec_t ngx_gateway_select_watch_block_time(
 void ngx_gateway_select_punish(ngx_gateway_select_probe_t *probe,
     gateway_penalty_e reason, ngx_msec_t ms, const u_char *text, size_t len);
 void ngx_gateway_select_passed(ngx_gateway_select_probe_t *probe);
+
+/*
+ * The probe's node, with the lock held; NULL: another worker leads, or the
+ * slot is another node's by now.
+ */
+ngx_gateway_select_node_t *ngx_gateway_select_verdict_lock(
+    ngx_gateway_select_probe_t *probe);
+void ngx_gateway_select_verdict_unlock(ngx_gateway_select_probe_t *probe);
 
 /* Penalties do not wait for checks that the chain no longer has. */
 void ngx_gateway_select_waive(ngx_gateway_select_probe_t *probe);

@@ -37,6 +37,7 @@ static const char
     "the answer of another call",
     "an answer that is too long",
     "%s",
+    "certificate: %s",
     "a relay refused with code %d",
     "no answer of a relay, status %d",
     "a wrong signature",
@@ -54,6 +55,8 @@ ngx_gateway_select_fold(ngx_gateway_select_chain_sh_t *chain,
     uint64_t          paced, picked, until;
     ngx_uint_t        news;
     gateway_sample_t  sample;
+
+    ngx_gateway_select_learn(node);
 
     picked = ngx_gateway_select_fold_sum(&node->fresh.picked);
     node->picked += picked;
@@ -164,12 +167,21 @@ ngx_gateway_select_fold_error(ngx_gateway_select_node_t *node, uint64_t now)
     last = buf + GATEWAY_ERROR_LEN;
     p = ngx_slprintf(buf, last, "failing, last by: ");
 
-    if (what == NGX_GATEWAY_SELECT_WRONG_EXCHANGE) {
+    switch (what) {
+
+    case NGX_GATEWAY_SELECT_WRONG_EXCHANGE:
         p = ngx_slprintf(p, last, ngx_gateway_select_fold_wrongs[what],
                          mesh_http_outcome_name((mesh_http_outcome_e) n));
+        break;
 
-    } else {
+    case NGX_GATEWAY_SELECT_WRONG_CERTIFICATE:
+        p = ngx_slprintf(p, last, ngx_gateway_select_fold_wrongs[what],
+                         X509_verify_cert_error_string(n));
+        break;
+
+    default:
         p = ngx_slprintf(p, last, ngx_gateway_select_fold_wrongs[what], n);
+        break;
     }
 
     text.data = buf;

@@ -211,9 +211,9 @@ ngx_gateway_select_nodes_lacking(ngx_gateway_select_report_t *report,
 
     for (i = 0; i < GATEWAY_ABILITIES; i++) {
 
-        until = report->node.fresh.lacking[i];
+        until = ngx_gateway_select_lacking(&report->node.fresh, i);
 
-        if (until <= report->now) {
+        if (until == 0) {
             continue;
         }
 

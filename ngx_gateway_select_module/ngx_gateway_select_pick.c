@@ -410,7 +410,7 @@ ngx_gateway_select_unable(ngx_gateway_select_node_t *node,
 
     for (i = 0; i < GATEWAY_ABILITIES; i++) {
         if ((abilities >> i & 1)
-            && node->fresh.lacking[i] > ngx_gateway_select_now())
+            && ngx_gateway_select_lacking(&node->fresh, i))
         {
             return 1;
         }

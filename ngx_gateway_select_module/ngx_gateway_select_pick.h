@@ -39,6 +39,7 @@ typedef enum {
     NGX_GATEWAY_SELECT_WRONG_CALL,         /* the answer of another call */
     NGX_GATEWAY_SELECT_WRONG_SIZE,         /* an answer too long */
     NGX_GATEWAY_SELECT_WRONG_EXCHANGE,     /* n: mesh_http_outcome_e */
+    NGX_GATEWAY_SELECT_WRONG_CERTIFICATE,  /* n: X509_V_ERR_... */
     NGX_GATEWAY_SELECT_WRONG_REFUSAL,      /* n: code of pocketcore */
     NGX_GATEWAY_SELECT_WRONG_RELAY,        /* n: of HTTP; no relay's answer */
     NGX_GATEWAY_SELECT_WRONG_SIGNATURE,
@@ -132,6 +133,19 @@ void ngx_gateway_select_lacks(ngx_gateway_select_pick_t *pick,
     gateway_ability_e ability);
 void ngx_gateway_select_able(ngx_gateway_select_pick_t *pick,
     gateway_ability_e ability);
+
+/* What was wrong, where there is no answer. */
+ngx_atomic_uint_t ngx_gateway_select_unanswered(mesh_http_result_t *result);
+
+/* Until when a node is taken for lacking it, wall ms; 0: it is not. */
+uint64_t ngx_gateway_select_lacking(ngx_gateway_select_fresh_t *fresh,
+    gateway_ability_e ability);
+
+/*
+ * What workers found of its abilities goes into the record, and what other
+ * gateways did to the workers; the leader, with the lock held.
+ */
+void ngx_gateway_select_learn(ngx_gateway_select_node_t *node);
 
 /* Worker's start: seeds the random numbers. */
 void ngx_gateway_select_pick_seed(void);

@@ -220,6 +220,9 @@ ngx_gateway_select_probe_answer(void *data, mesh_http_result_t *result)
         reply.status = result->status;
         reply.body = result->body;
         reply.retry_after = ngx_gateway_select_retry_after(result);
+
+    } else {
+        probe->pick.wrong = ngx_gateway_select_unanswered(result);
     }
 
     ngx_gateway_select_probe_reply(probe, &reply);

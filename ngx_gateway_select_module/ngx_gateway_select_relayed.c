@@ -244,6 +244,7 @@ ngx_gateway_select_relayed_answer(void *data, mesh_http_result_t *result)
         return;
 
     default:
+        probe->pick.wrong = ngx_gateway_select_unanswered(result);
         break;
     }
 

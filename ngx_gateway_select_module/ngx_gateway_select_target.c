@@ -233,8 +233,7 @@ ngx_gateway_select_target_wrong(ngx_gateway_select_attempt_t *attempt,
     }
 
     if (result->outcome != MESH_HTTP_OK) {
-        return ngx_gateway_select_wrong(NGX_GATEWAY_SELECT_WRONG_EXCHANGE,
-                                        result->outcome);
+        return ngx_gateway_select_unanswered(result);
     }
 
     if (result->status >= NGX_HTTP_SPECIAL_RESPONSE) {

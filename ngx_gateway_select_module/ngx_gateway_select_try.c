@@ -13,10 +13,6 @@
 
 #define NGX_GATEWAY_SELECT_NO_ROW   ((uint32_t) -1)
 
-/* what a node lacks is forgotten after it, ms */
-
-#define NGX_GATEWAY_SELECT_LACKS    600000
-
 
 static ngx_inline ngx_uint_t ngx_gateway_select_same(
     ngx_gateway_select_pick_t *pick);
@@ -198,12 +194,16 @@ void
 ngx_gateway_select_lacks(ngx_gateway_select_pick_t *pick,
     gateway_ability_e ability)
 {
-    ngx_gateway_select_node_t  *node;
+    ngx_gateway_select_fresh_t  *fresh;
 
     if (ngx_gateway_select_same(pick)) {
-        node = ngx_gateway_select_node(pick->chain, pick->node);
-        node->fresh.lacking[ability] = ngx_gateway_select_now()
-                                       + NGX_GATEWAY_SELECT_LACKS;
+        fresh = &ngx_gateway_select_node(pick->chain, pick->node)->fresh;
+
+        /* the later one counts, also where the clock stepped back */
+
+        ngx_gateway_select_raise(&fresh->lacked[ability],
+                                 ngx_max(ngx_gateway_select_now(),
+                                         fresh->able[ability] + 1));
     }
 }
 
@@ -212,14 +212,59 @@ void
 ngx_gateway_select_able(ngx_gateway_select_pick_t *pick,
     gateway_ability_e ability)
 {
-    ngx_gateway_select_node_t  *node;
+    ngx_gateway_select_fresh_t  *fresh;
 
     if (ngx_gateway_select_same(pick)) {
-        node = ngx_gateway_select_node(pick->chain, pick->node);
+        fresh = &ngx_gateway_select_node(pick->chain, pick->node)->fresh;
 
-        if (node->fresh.lacking[ability]) {
-            node->fresh.lacking[ability] = 0;
+        if (ngx_gateway_select_lacking(fresh, ability)) {
+            ngx_gateway_select_raise(&fresh->able[ability],
+                                     ngx_max(ngx_gateway_select_now(),
+                                             fresh->lacked[ability]));
         }
+    }
+}
+
+
+ngx_atomic_uint_t
+ngx_gateway_select_unanswered(mesh_http_result_t *result)
+{
+    if (result->verify != X509_V_OK) {
+        return ngx_gateway_select_wrong(NGX_GATEWAY_SELECT_WRONG_CERTIFICATE,
+                                        result->verify);
+    }
+
+    return ngx_gateway_select_wrong(NGX_GATEWAY_SELECT_WRONG_EXCHANGE,
+                                    result->outcome);
+}
+
+
+uint64_t
+ngx_gateway_select_lacking(ngx_gateway_select_fresh_t *fresh,
+    gateway_ability_e ability)
+{
+    return gateway_record_lacking(fresh->lacked[ability],
+                                  fresh->able[ability],
+                                  ngx_gateway_select_now());
+}
+
+
+void
+ngx_gateway_select_learn(ngx_gateway_select_node_t *node)
+{
+    ngx_uint_t                   i;
+    gateway_record_t            *record;
+    ngx_gateway_select_fresh_t  *fresh;
+
+    fresh = &node->fresh;
+    record = &node->record;
+
+    for (i = 0; i < GATEWAY_ABILITIES; i++) {
+        ngx_gateway_select_raise(&fresh->lacked[i], record->lacked_at[i]);
+        ngx_gateway_select_raise(&fresh->able[i], record->able_at[i]);
+
+        record->lacked_at[i] = fresh->lacked[i];
+        record->able_at[i] = fresh->able[i];
     }
 }
 

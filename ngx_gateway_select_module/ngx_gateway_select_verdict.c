@@ -8,10 +8,8 @@
 #include "ngx_gateway_select_checker.h"
 
 
-static ngx_gateway_select_node_t *ngx_gateway_select_verdict_lock(
-    ngx_gateway_select_probe_t *probe);
-static void ngx_gateway_select_verdict_unlock(
-    ngx_gateway_select_probe_t *probe);
+static uint64_t ngx_gateway_select_punish_at(
+    ngx_gateway_select_probe_t *probe, gateway_penalty_e reason);
 
 
 void
@@ -27,6 +25,15 @@ ngx_gateway_select_punish(ngx_gateway_select_probe_t *probe,
     node = ngx_gateway_select_verdict_lock(probe);
 
     if (node == NULL) {
+        return;
+    }
+
+    /* what was asked before the record was cleared proves nothing any more */
+
+    if (ngx_gateway_select_punish_at(probe, reason)
+        <= node->record.cleared_at)
+    {
+        ngx_gateway_select_verdict_unlock(probe);
         return;
     }
 
@@ -54,6 +61,21 @@ ngx_gateway_select_punish(ngx_gateway_select_probe_t *probe,
                   "node \"%V\" of chain \"%V\" is out, reason \"%s\": %*s",
                   &node->sn.str, &name, gateway_penalty_names[reason],
                   len, text);
+}
+
+
+/* When the evidence is of, wall ms: heights are told by live traffic, too. */
+
+static uint64_t
+ngx_gateway_select_punish_at(ngx_gateway_select_probe_t *probe,
+    gateway_penalty_e reason)
+{
+    ngx_gateway_select_watched_t  *watched;
+
+    watched = ngx_gateway_select_watched(probe->watch, probe->node);
+
+    return (reason == GATEWAY_PENALTY_HEIGHT)
+           ? ngx_max(watched->at, probe->asked_at) : probe->asked_at;
 }
 
 
@@ -202,12 +224,7 @@ ngx_gateway_select_evidence(ngx_gateway_select_probe_t *probe,
 }
 
 
-/*
- * The node, with the lock held; NULL: another worker leads, or the slot is
- * another node's by now.
- */
-
-static ngx_gateway_select_node_t *
+ngx_gateway_select_node_t *
 ngx_gateway_select_verdict_lock(ngx_gateway_select_probe_t *probe)
 {
     ngx_gateway_select_watched_t  *watched;
@@ -230,7 +247,7 @@ ngx_gateway_select_verdict_lock(ngx_gateway_select_probe_t *probe)
 }
 
 
-static void
+void
 ngx_gateway_select_verdict_unlock(ngx_gateway_select_probe_t *probe)
 {
     ngx_gateway_select_leader_unlock(probe->watch->checker->gmcf);

@@ -26,7 +26,7 @@
 
 /* grows with any change of the structs below */
 
-#define NGX_GATEWAY_SELECT_ZONE_LAYOUT  6
+#define NGX_GATEWAY_SELECT_ZONE_LAYOUT  7
 
 #define NGX_GATEWAY_SELECT_CHAINS_MAX   1024
 #define NGX_GATEWAY_SELECT_CHAINS_SLOTS 2048   /* of the directory */
@@ -72,8 +72,9 @@ typedef struct {
     ngx_atomic_t                   picked;     /* for the share given */
     ngx_atomic_t                   paced;      /* wall ms: Retry-After */
     ngx_atomic_t                   wrong;      /* last fault, see _pick.h */
-    ngx_atomic_t                   lacking[GATEWAY_ABILITIES];
-                                               /* wall ms: until then */
+    ngx_atomic_t                   lacked[GATEWAY_ABILITIES];
+                                               /* wall ms: found to */
+    ngx_atomic_t                   able[GATEWAY_ABILITIES];
     ngx_atomic_t                   forged;     /* answers, wrongly signed */
 } ngx_gateway_select_fresh_t;
 

@@ -19,7 +19,7 @@ plan skip_all => "no $program" unless -x $program;
 
 my $script = `$program script`;
 $script =~ s/^local health, revs.*//ms or die 'the script has changed';
-$script .= 'local r = merge(parse(ARGV[1], 68), parse(ARGV[2], 74), '
+$script .= 'local r = merge(parse(ARGV[1], 77), parse(ARGV[2], 83), '
     . "tonumber(ARGV[3]))\nreturn format(r)\n";
 
 my ($conf, @cases) = split /\n/, `$program cases 2000`;
@@ -32,8 +32,8 @@ for (@cases) {
     my ($now, $row, $delta, $want) = split /\t/;
     my $have = $redis->command('EVAL', $script, 0, $row, $delta, $now, '',
                                @conf);
-    my @have = split ' ', $have, 69;
-    my @want = split ' ', $want, 69;
+    my @have = split ' ', $have, 78;
+    my @want = split ' ', $want, 78;
 
     my $same = @have == @want;
 
@@ -57,7 +57,7 @@ cmp_ok($worst, '<=', 3, 'up to the last digit of a sum');
 
 {
     my ($now, $row) = split /\t/, $cases[0];
-    my $same = $redis->command('EVAL', $script =~ s/merge\(parse\(ARGV\[1\], 68\).*?\)\)\n/parse(ARGV[1], 68)\n/sr,
+    my $same = $redis->command('EVAL', $script =~ s/merge\(parse\(ARGV\[1\], 77\).*?\)\)\n/parse(ARGV[1], 77)\n/sr,
                                0, $row, '', '', '', @conf);
     is($same, $row, 'parsing and formatting change nothing');
 }

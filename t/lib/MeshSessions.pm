@@ -16,7 +16,10 @@ package MeshSessions;
 #   $net->mock(0)                               # number of that servicer
 #   $net->end
 #
-# Each servicer of an edge is an operator of its own.  Options of start: quota.
+# Each servicer of an edge is an operator of its own.  Options of start: quota,
+# http (directives of all edges), tls: by edge { server => directives } if its
+# servicers have https URLs, of that name with name => host; without directives
+# it does not speak TLS after all.
 
 use strict;
 use warnings;
@@ -32,7 +35,7 @@ use MeshServers;
 sub start {
     my ($class, %o) = @_;
     my $self = bless { redis => MeshRedis->start, port => MeshCtl->port,
-                       edges => [], n => 0 }, $class;
+                       edges => [], n => 0, http => $o{http} // '' }, $class;
     my $mocks = $o{mocks} // 0;
 
     $self->{mocks} = MeshServers->start($mocks) if $mocks;
@@ -41,19 +44,23 @@ sub start {
 
     my (@of, @servicers);
     for my $n (@{ $o{edges} }) {
+        my $tls = $o{tls}[@of];
         push @of, [map { $self->{n}++ } 1 .. $n];
-        push @servicers, map { ("s$_" => $self->address($_)) } @{ $of[-1] };
+        push @servicers, map {
+            my $at = $tls && $tls->{name} ? "$tls->{name}:$self->{port}"
+                                          : $self->address($_);
+            ("s$_" => ($tls ? 'https' : 'http') . "://$at")
+        } @{ $of[-1] };
     }
     for my $i (0 .. $mocks - 1) {
         push @servicers, 's' . $self->{n}++
-                         => '127.0.0.1:' . $self->{mocks}->port($i);
+                         => 'http://127.0.0.1:' . $self->{mocks}->port($i);
     }
     $self->{first} = $self->{n} - $mocks;
 
     my @known;
-    while (my ($name, $address) = splice @servicers, 0, 2) {
-        push @known, '--servicer',
-                     MeshRelay::public($name) . "\@http://$address";
+    while (my ($name, $url) = splice @servicers, 0, 2) {
+        push @known, '--servicer', MeshRelay::public($name) . "\@$url";
     }
 
     $self->{node} = MeshCtl->demo('node', @known, '--chain', '0021',
@@ -61,7 +68,8 @@ sub start {
         '--height', $o{height} // 6, '--check-signatures');
 
     for my $i (0 .. $#of) {
-        push @{ $self->{edges} }, $self->start_edge($i, @{ $of[$i] });
+        push @{ $self->{edges} },
+             $self->start_edge($i, $o{tls}[$i], @{ $of[$i] });
     }
 
     return $self;
@@ -70,16 +78,19 @@ sub start {
 sub address { return '127.0.' . ($_[1] + 1) . ".1:$_[0]{port}" }
 
 sub start_edge {
-    my ($self, $i, @servicers) = @_;
-    my @listen = map { 'listen ' . $self->address($_) . ';' } @servicers;
+    my ($self, $i, $tls, @servicers) = @_;
+    my $server = $tls && $tls->{server} // '';
+    my @listen = map { "listen $_" . ($server && ' ssl') . ';' }
+                 map({ $self->address($_) } @servicers),
+                 $tls && $tls->{name} ? "127.0.0.1:$self->{port}" : ();
 
     return MeshEdge->new(
         workers => 1, redis => $self->{redis}->socket,
         chain => 'http://127.0.0.1:' . $self->{chain}->port($i),
         nodes => [{ name => "n$i", url => $self->{node}->url,
                     keys => [map "s$_", @servicers] }],
-        http => "mesh_relay_node_check_interval 200ms;
-                 server { @listen
+        http => "$self->{http} mesh_relay_node_check_interval 200ms;
+                 server { @listen $server
                           include $FindBin::Bin/../config/mesh_relay.conf; }",
     )->start->serving;
 }

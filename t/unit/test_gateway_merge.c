@@ -28,6 +28,10 @@ static void test_order(void);
 static void test_forgiven(void);
 static void test_ended(void);
 static void test_cleared(void);
+static void test_lacks(void);
+static uint64_t test_lacking(const gateway_record_t *record,
+    gateway_ability_e ability, uint64_t now);
+static void test_checked(void);
 static void test_passed(void);
 static void test_later(void);
 static void test_runs(void);
@@ -62,6 +66,8 @@ main(int argc, char **argv)
     test_forgiven();
     test_ended();
     test_cleared();
+    test_lacks();
+    test_checked();
     test_passed();
     test_later();
     test_runs();
@@ -116,6 +122,16 @@ test_live(gateway_record_t *record, uint64_t *at, int n)
                                        test_random() % 900, *at);
             break;
 
+        case 2:
+            record->checked_at = *at;
+            record->checked_by = 1 + test_random() % 3;
+            record->lacked_at[test_random() % GATEWAY_ABILITIES] = *at;
+            break;
+
+        case 3:
+            record->able_at[test_random() % GATEWAY_ABILITIES] = *at;
+            break;
+
         default:
             break;
         }
@@ -154,6 +170,10 @@ test_same(const gateway_record_t *a, const gateway_record_t *b)
            && a->total_tries == b->total_tries
            && a->total_successes == b->total_successes
            && a->error_at == b->error_at && a->error_len == b->error_len
+           && a->cleared_at == b->cleared_at
+           && a->checked_at == b->checked_at && a->checked_by == b->checked_by
+           && memcmp(a->lacked_at, b->lacked_at, sizeof(a->lacked_at)) == 0
+           && memcmp(a->able_at, b->able_at, sizeof(a->able_at)) == 0
            && memcmp(a->penalties, b->penalties, sizeof(a->penalties)) == 0;
 }
 
@@ -323,7 +343,7 @@ test_cleared(void)
 {
     uint64_t          now;
     gateway_delta_t   delta;
-    gateway_record_t  base, a, b;
+    gateway_record_t  base, a, b, c;
 
     now = TEST_START;
     gateway_record_init(&base, now);
@@ -341,7 +361,29 @@ test_cleared(void)
     gateway_record_merge(&base, &conf, &delta, now + 600);
     check(base.penalties[GATEWAY_PENALTY_RESPONSE].until == 0);
 
-    /* what comes after it counts */
+    /* nor what is given soon after, by one who knows not yet */
+
+    b.stamp = now + 1500;
+    b.run = 5;
+    b.run_since = now - 100;
+    b.pace = 0.5;
+    gateway_record_punish(&b, GATEWAY_PENALTY_DATA, now + 90000, 3, NULL,
+                          now + 1500);
+    gateway_record_blank(&c, now);
+    gateway_delta_init(&delta, &b, &c, &conf);
+    gateway_record_merge(&base, &conf, &delta, now + 1500);
+    check(base.penalties[GATEWAY_PENALTY_DATA].until == 0);
+    check(base.run == 0 && base.pace == 1);
+
+    /* who has not heard of it for long has found something new */
+
+    b.stamp = now + 60000;
+    gateway_delta_init(&delta, &b, &c, &conf);
+    c = base;
+    gateway_record_merge(&c, &conf, &delta, now + 60000);
+    check(c.penalties[GATEWAY_PENALTY_DATA].until == now + 90000);
+
+    /* what comes after it counts, of those who know */
 
     a = base;
     gateway_record_punish(&a, GATEWAY_PENALTY_RESPONSE, now + 9700, 0, NULL,
@@ -349,6 +391,89 @@ test_cleared(void)
     gateway_delta_init(&delta, &a, &base, &conf);
     gateway_record_merge(&base, &conf, &delta, now + 800);
     check(base.penalties[GATEWAY_PENALTY_RESPONSE].until == now + 9700);
+}
+
+
+/* what a node lacks is learned of others, until it has it, or is cleared */
+
+static void
+test_lacks(void)
+{
+    uint64_t          now;
+    gateway_delta_t   delta;
+    gateway_record_t  base, a, b;
+
+    now = TEST_START;
+    gateway_record_init(&base, now);
+    a = b = base;
+
+    a.lacked_at[GATEWAY_ABILITY_TRACE] = now + 10;
+    gateway_delta_init(&delta, &a, &base, &conf);
+    gateway_record_merge(&base, &conf, &delta, now + 20);
+    check(test_lacking(&base, GATEWAY_ABILITY_TRACE, now + 20)
+          == now + 10 + 600000);
+    check(test_lacking(&base, GATEWAY_ABILITY_LOGS, now + 20) == 0);
+    check(test_lacking(&base, GATEWAY_ABILITY_TRACE, now + 600010) == 0);
+
+    b.able_at[GATEWAY_ABILITY_TRACE] = now + 5;
+    gateway_delta_init(&delta, &b, &a, &conf);
+    gateway_record_merge(&base, &conf, &delta, now + 20);
+    check(test_lacking(&base, GATEWAY_ABILITY_TRACE, now + 20) != 0);
+
+    b.able_at[GATEWAY_ABILITY_TRACE] = now + 10;
+    gateway_delta_init(&delta, &b, &a, &conf);
+    gateway_record_merge(&base, &conf, &delta, now + 20);
+    check(test_lacking(&base, GATEWAY_ABILITY_TRACE, now + 20) == 0);
+
+    gateway_record_clear(&a, now + 9);
+    check(test_lacking(&a, GATEWAY_ABILITY_TRACE, now + 20) == 0);
+
+    /* a clock that steps back does not make it long */
+
+    gateway_record_init(&a, now + 7200000);
+    a.lacked_at[GATEWAY_ABILITY_LOGS] = now + 7200000;
+    check(test_lacking(&a, GATEWAY_ABILITY_LOGS, now) == 0);
+    gateway_record_clock(&a, now);
+    check(test_lacking(&a, GATEWAY_ABILITY_LOGS, now) == now + 600000);
+}
+
+
+static uint64_t
+test_lacking(const gateway_record_t *record, gateway_ability_e ability,
+    uint64_t now)
+{
+    return gateway_record_lacking(record->lacked_at[ability],
+                                  record->able_at[ability], now);
+}
+
+
+/* of who saw to its checks the last one is known, whoever tells first */
+
+static void
+test_checked(void)
+{
+    uint64_t          now;
+    gateway_delta_t   one, two;
+    gateway_record_t  base, a, b;
+
+    now = TEST_START;
+    gateway_record_init(&base, now);
+    a = b = base;
+
+    a.checked_at = now + 10;
+    a.checked_by = 7;
+    b.checked_at = now + 10;
+    b.checked_by = 9;
+
+    gateway_delta_init(&one, &a, &base, &conf);
+    gateway_delta_init(&two, &b, &base, &conf);
+
+    a = b = base;
+    gateway_record_merge(&a, &conf, &one, now + 20);
+    gateway_record_merge(&a, &conf, &two, now + 20);
+    gateway_record_merge(&b, &conf, &two, now + 20);
+    gateway_record_merge(&b, &conf, &one, now + 20);
+    check(a.checked_by == 9 && test_same(&a, &b));
 }
 
 
@@ -558,6 +683,10 @@ test_cases(int n)
 
         if (test_random() % 4) {
             test_live(&base, &at, test_random() % 4);
+        }
+
+        if (test_random() % 4 == 0) {
+            gateway_record_clear(&base, then - test_random() % 15000);
         }
 
         at = (at > then) ? at : then;

@@ -89,8 +89,13 @@ test_row(void)
             test_fold(test_random() % 5000);
         }
 
+        gateway_record_clear(&record, now - 1 - test_random() % 5000);
         gateway_record_punish(&record, test_random() % GATEWAY_PENALTIES,
                               now + 1000, test_random() % 64, &text, now);
+
+        record.checked_at = now;
+        record.checked_by = test_random() >> 12;
+        record.lacked_at[test_random() % GATEWAY_ABILITIES] = now;
 
         p = gateway_record_format(row, &record);
         text.data = row;
@@ -103,6 +108,13 @@ test_row(void)
         check(parsed.total_tries == record.total_tries);
         check(memcmp(parsed.penalties, record.penalties,
                      sizeof(record.penalties)) == 0);
+        check(parsed.cleared_at == record.cleared_at);
+        check(parsed.checked_at == now
+              && parsed.checked_by == record.checked_by);
+        check(memcmp(parsed.lacked_at, record.lacked_at,
+                     sizeof(record.lacked_at)) == 0);
+        check(memcmp(parsed.able_at, record.able_at,
+                     sizeof(record.able_at)) == 0);
         check(parsed.error_len == record.error_len);
         check(memcmp(parsed.error, record.error, record.error_len) == 0);
 
