@@ -144,7 +144,10 @@ sub clear {
                                         $_) // '')[70] // 0
         } @key;
     };
-    my $number = sub { no warnings 'portable'; return 1 + hex substr $_[0], 0, 13 };
+    my $number = sub {
+        no warnings 'portable';
+        return 1 + hex substr $_[0], 0, 13;
+    };
 
     my $one = $region->('app1', 0, 1);
     ok($one->wait(sub { $lease->() ne '' }, 30), 'a gateway has the lease');
