@@ -17,7 +17,7 @@
 
 #define NGX_GATEWAY_SELECT_TEND_EVERY     1000
 
-/* intervals without a check after which there seems to be nobody, ms at least */
+/* intervals without a check after which nobody seems to do it; ms at least */
 
 #define NGX_GATEWAY_SELECT_TEND_MISSED    3
 #define NGX_GATEWAY_SELECT_TEND_LEAST     10000
