@@ -9,17 +9,27 @@
 #define GATEWAY_FACTOR_MIN      0.01
 
 /* votes with the quorum that a record begins with */
-#define GATEWAY_VOTES_PRIOR     4.0
+#define GATEWAY_VOTES_PRIOR     16.0
 
 /* one that took so many times longer than is usual counts as so many */
 #define GATEWAY_LATENCY_TAIL    8.0
 
-/* what a check that was passed disproves: latencies so many times longer */
+/*
+ * What a return disproves: latencies so many times longer than the check that
+ * was passed, and so many buckets beyond the median, which is four times.
+ */
 #define GATEWAY_LATENCY_PROVEN  4.0
+#define GATEWAY_BUCKETS_PROVEN  4
+
+/* a check that takes no longer is passed in time, whatever is usual */
+#define GATEWAY_TIMELY          0.25           /* of the patience */
+
+/* samples of latency that are left to a node that returns, at most */
+#define GATEWAY_LATENCY_KEPT    20.0
 
 #define GATEWAY_PATIENCE        1.25           /* of p99 */
 
-#define GATEWAY_PACE_DOUBLES    20000.0        /* ms */
+#define GATEWAY_PACE_LOSS       0.5            /* in a fold, at most */
 #define GATEWAY_QUOTA_MAX       60000
 
 #define GATEWAY_EJECT_MAX       600000
@@ -36,6 +46,7 @@
 
 static void gateway_record_add(gateway_record_t *record,
     const gateway_sample_t *sample);
+static int gateway_record_distrusted(const gateway_record_t *record);
 static void gateway_record_paced(gateway_record_t *record,
     const gateway_sample_t *sample);
 static void gateway_record_run(gateway_record_t *record,
@@ -48,6 +59,9 @@ static void gateway_record_ended(gateway_record_t *record, uint32_t ended,
     uint64_t latency, uint64_t now);
 static void gateway_record_forgive(gateway_record_t *record,
     uint64_t latency);
+static int gateway_record_timely(const gateway_record_t *record,
+    const gateway_record_conf_t *conf, uint64_t latency);
+static uint32_t gateway_record_median(const gateway_record_t *record);
 static double gateway_record_samples(const gateway_record_t *record);
 static double gateway_record_liveliness(const gateway_record_t *record,
     const gateway_record_conf_t *conf, const gateway_peers_t *peers,
@@ -238,7 +252,12 @@ gateway_record_add(gateway_record_t *record, const gateway_sample_t *sample)
 
     record->latency_sum += sample->latency_sum;
     record->agreed += sample->agreed;
-    record->outvoted += sample->outvoted;
+
+    /* what keeps it out already is held against it once */
+
+    if (!gateway_record_distrusted(record)) {
+        record->outvoted += sample->outvoted;
+    }
 
     if (sample->height > record->height
         || (sample->height != 0 && sample->height_at > record->height_at))
@@ -246,6 +265,14 @@ gateway_record_add(gateway_record_t *record, const gateway_sample_t *sample)
         record->height = sample->height;
         record->height_at = sample->height_at;
     }
+}
+
+
+static int
+gateway_record_distrusted(const gateway_record_t *record)
+{
+    return record->penalties[GATEWAY_PENALTY_DATA].until != 0
+           || record->penalties[GATEWAY_PENALTY_SIGNATURE].until != 0;
 }
 
 
@@ -269,7 +296,7 @@ gateway_record_paced(gateway_record_t *record,
     tries = quota + sample->tries[GATEWAY_TRY_OK]
             + sample->tries[GATEWAY_TRY_FAILED];
 
-    record->pace *= 1 - quota / tries / 2;
+    record->pace *= 1 - fmin(quota / tries, GATEWAY_PACE_LOSS);
 
     if (record->pace < GATEWAY_PACE_MIN) {
         record->pace = GATEWAY_PACE_MIN;
@@ -401,8 +428,9 @@ gateway_record_punish(gateway_record_t *record, gateway_penalty_e reason,
 
 
 uint32_t
-gateway_record_pass(gateway_record_t *record, uint32_t check,
-    uint64_t latency, uint64_t now)
+gateway_record_pass(gateway_record_t *record,
+    const gateway_record_conf_t *conf, uint32_t check, uint64_t latency,
+    uint64_t now)
 {
     uint64_t            bit;
     uint32_t            i, ended;
@@ -419,6 +447,12 @@ gateway_record_pass(gateway_record_t *record, uint32_t check,
         penalty = &record->penalties[i];
 
         if (!(penalty->checks & bit) || now < penalty->until) {
+            continue;
+        }
+
+        if (i == GATEWAY_PENALTY_RESPONSE
+            && !gateway_record_timely(record, conf, latency))
+        {
             continue;
         }
 
@@ -496,41 +530,79 @@ gateway_record_ended(gateway_record_t *record, uint32_t ended,
 static void
 gateway_record_forgive(gateway_record_t *record, uint64_t latency)
 {
-    double    sum;
-    uint32_t  i, last;
+    double    n, sum, part;
+    uint32_t  i, last, usual;
 
     record->tries = record->successes;
     record->run = 0;
     record->run_since = 0;
 
-    if (latency == 0) {
-        memset(record->latency, 0, sizeof(record->latency));
-        record->latency_sum = 0;
-        return;
+    last = gateway_latency_bucket(latency * GATEWAY_LATENCY_PROVEN);
+    usual = gateway_record_median(record) + GATEWAY_BUCKETS_PROVEN;
+
+    if (last > usual) {
+        last = usual;
     }
 
-    last = gateway_latency_bucket(latency * GATEWAY_LATENCY_PROVEN);
+    n = 0;
     sum = 0;
 
-    for (i = last + 1; i < GATEWAY_LATENCY_BUCKETS; i++) {
-        sum += record->latency[i];
-        record->latency[i] = 0;
+    for (i = 0; i <= last && i < GATEWAY_LATENCY_BUCKETS; i++) {
+        n += record->latency[i];
+        sum += record->latency[i] * gateway_latency_middle(i);
     }
 
-    if (sum == 0) {
+    if (latency == 0 || n == 0) {
+        memset(record->latency, 0, sizeof(record->latency));
+        record->latency[gateway_latency_bucket(latency)] = (latency != 0);
+        record->latency_sum = latency;
         return;
     }
 
-    record->latency_sum = 0;
+    /* buckets are rough: what comes now tells more than all of them */
 
-    for (i = 0; i <= last; i++) {
-        record->latency_sum += record->latency[i] * gateway_latency_middle(i);
+    part = (n > GATEWAY_LATENCY_KEPT) ? GATEWAY_LATENCY_KEPT / n : 1;
+
+    for (i = 0; i < GATEWAY_LATENCY_BUCKETS; i++) {
+        record->latency[i] *= (i <= last) ? part : 0;
     }
 
-    if (record->latency_sum == 0) {
-        record->latency[gateway_latency_bucket(latency)] = 1;
-        record->latency_sum = latency;
+    record->latency_sum = sum * part;
+}
+
+
+/*
+ * A node that still hangs, or still is slow, answers a check, too.  In time
+ * its checks alone are what is usual: then it returns as what it is now.
+ */
+
+static int
+gateway_record_timely(const gateway_record_t *record,
+    const gateway_record_conf_t *conf, uint64_t latency)
+{
+    return latency <= GATEWAY_TIMELY * conf->patience
+           || gateway_latency_bucket(latency)
+              <= gateway_record_median(record) + GATEWAY_BUCKETS_PROVEN;
+}
+
+
+static uint32_t
+gateway_record_median(const gateway_record_t *record)
+{
+    double    n;
+    uint32_t  i;
+
+    n = gateway_record_samples(record) / 2;
+
+    for (i = 0; i < GATEWAY_LATENCY_BUCKETS - 1; i++) {
+        n -= record->latency[i];
+
+        if (n <= 0) {
+            break;
+        }
     }
+
+    return i;
 }
 
 

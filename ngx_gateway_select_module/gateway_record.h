@@ -27,6 +27,10 @@
 
 #define GATEWAY_PACE_MIN         0.001
 
+/* ms in which a pace doubles: in some ten times as long all is forgotten */
+
+#define GATEWAY_PACE_DOUBLES     5000.0
+
 
 /*
  * How one try at a node ended, as it counts for the node; each try counts
@@ -244,12 +248,14 @@ void gateway_record_punish(gateway_record_t *record, gateway_penalty_e reason,
 /*
  * The check was passed, in latency ms: ends the penalties that waited for it
  * and whose time is over, begins the slow start.  A node that was out for its
- * RESPONSE is forgiven the failures, and latencies far above this one.
+ * RESPONSE is forgiven the failures, and latencies far above this one or its
+ * usual ones; it stays out if the check itself took far longer than these.
  * Gives the bits of the penalties ended.
  */
 
-uint32_t gateway_record_pass(gateway_record_t *record, uint32_t check,
-    uint64_t latency, uint64_t now);
+uint32_t gateway_record_pass(gateway_record_t *record,
+    const gateway_record_conf_t *conf, uint32_t check, uint64_t latency,
+    uint64_t now);
 
 
 /*

@@ -125,8 +125,10 @@ ngx_gateway_select_fold_take(ngx_gateway_select_fresh_t *fresh,
 
     sample->height = fresh->height;
     sample->height_at = fresh->height_at;
-    sample->outvoted = (uint32_t)
-                                 ngx_gateway_select_fold_sum(&fresh->forged);
+
+    /* what was wrongly signed together is wrong once */
+
+    sample->outvoted = (ngx_gateway_select_fold_sum(&fresh->forged) != 0);
 
     /* a latency is added before its try: it does not stay behind */
 

@@ -98,8 +98,9 @@ ngx_gateway_select_passed(ngx_gateway_select_probe_t *probe)
         return;
     }
 
-    ended = gateway_record_pass(&node->record, probe->poll->number,
-                                probe->latency, ngx_gateway_select_now());
+    ended = gateway_record_pass(&node->record, &probe->chain->record,
+                                probe->poll->number, probe->latency,
+                                ngx_gateway_select_now());
 
     ngx_gateway_select_verdict_unlock(probe);
 
@@ -150,7 +151,8 @@ ngx_gateway_select_waive(ngx_gateway_select_probe_t *probe)
 
     for (i = 1; i <= GATEWAY_CHECKS_MAX; i++) {
         if (checks & (uint64_t) 1 << i) {
-            (void) gateway_record_pass(&node->record, i, probe->latency,
+            (void) gateway_record_pass(&node->record, &probe->chain->record,
+                                       i, probe->latency,
                                        ngx_gateway_select_now());
         }
     }

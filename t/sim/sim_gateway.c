@@ -180,10 +180,9 @@ sim_gateway_check(sim_t *sim, sim_gateway_t *gateway, uint32_t i)
     gateway->probed_at[i] = sim->now;
     how = sim_world_try(sim, i, &ms);
 
-    if (how == GATEWAY_TRY_OK
-        && ms <= gateway_record_patience(record, &sim->record))
-    {
-        gateway_record_pass(record, SIM_CHECK, ms, SIM_EPOCH + sim->now);
+    if (how == GATEWAY_TRY_OK) {
+        gateway_record_pass(record, &sim->record, SIM_CHECK, ms,
+                            SIM_EPOCH + sim->now);
     }
 }
 

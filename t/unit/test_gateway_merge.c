@@ -118,7 +118,7 @@ test_live(gateway_record_t *record, uint64_t *at, int n)
             break;
 
         case 1:
-            (void) gateway_record_pass(record, 1 + test_random() % 51,
+            (void) gateway_record_pass(record, &conf, 1 + test_random() % 51,
                                        test_random() % 900, *at);
             break;
 
@@ -279,8 +279,8 @@ test_forgiven(void)
     a = b = base;
     now += 1000;
 
-    check(gateway_record_pass(&a, 3, 20, now) == 1);
-    check(gateway_record_pass(&b, 3, 20, now + 5) == 1);
+    check(gateway_record_pass(&a, &conf, 3, 20, now) == 1);
+    check(gateway_record_pass(&b, &conf, 3, 20, now + 5) == 1);
 
     gateway_delta_init(&delta, &a, &base, &conf);
     check(delta.tries < -30);
@@ -311,7 +311,7 @@ test_ended(void)
                           now);
     a = b = base;
 
-    check(gateway_record_pass(&a, 3, 20, now + 1000) != 0);
+    check(gateway_record_pass(&a, &conf, 3, 20, now + 1000) != 0);
     gateway_record_punish(&b, GATEWAY_PENALTY_HEIGHT, now + 9000, 3, NULL,
                           now + 900);
 
@@ -500,7 +500,7 @@ test_passed(void)
           == ((uint64_t) 1 << 3 | (uint64_t) 1 << 33 | (uint64_t) 1 << 51));
 
     base = a = b;
-    (void) gateway_record_pass(&a, 33, 20, now + 40);
+    (void) gateway_record_pass(&a, &conf, 33, 20, now + 40);
     gateway_delta_init(&delta, &a, &base, &conf);
     gateway_record_merge(&b, &conf, &delta, now + 40);
     check(b.penalties[GATEWAY_PENALTY_CHECK].checks

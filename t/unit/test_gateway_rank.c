@@ -1043,7 +1043,7 @@ test_cases_of_records(void)
     test_record(0, &record[0], now + 1);
     check(candidates[0].state == GATEWAY_CANDIDATE_OUT);
 
-    gateway_record_pass(&record[0], 1, 20, now + 1);
+    gateway_record_pass(&record[0], &gateway_record_defaults, 1, 20, now + 1);
     test_record(0, &record[0], now + 2);
     check(candidates[0].state == GATEWAY_CANDIDATE_IN);
 

@@ -40,7 +40,9 @@ static void test_growth(void);
 static void test_time_alone(void);
 static void test_fair_share(void);
 static void test_slow_forgiven(void);
+static void test_slow_stays(void);
 static void test_quota(void);
+static void test_quota_over(void);
 static void test_liveliness(void);
 static void test_correctness(void);
 static void test_ramp(void);
@@ -77,7 +79,9 @@ main(void)
     test_time_alone();
     test_fair_share();
     test_slow_forgiven();
+    test_slow_stays();
     test_quota();
+    test_quota_over();
     test_liveliness();
     test_correctness();
     test_ramp();
@@ -519,7 +523,7 @@ test_return(void)
 
     gateway_record_punish(&record, GATEWAY_PENALTY_HEIGHT, now + 10000,
                           TEST_HEIGHT_CHECK, NULL, now);
-    check(gateway_record_pass(&record, TEST_HEIGHT_CHECK, 30, now + 9999)
+    check(gateway_record_pass(&record, &conf, TEST_HEIGHT_CHECK, 30, now + 9999)
           == 0);
     check(test_out(GATEWAY_PENALTY_HEIGHT));
     gateway_record_punish(&record, GATEWAY_PENALTY_HEIGHT, now + 10000, 5,
@@ -528,16 +532,16 @@ test_return(void)
     /* not by time, not by another check, not before its time */
 
     test_fold(5000);
-    check(gateway_record_pass(&record, TEST_HEIGHT_CHECK, 30, now) == 0);
+    check(gateway_record_pass(&record, &conf, TEST_HEIGHT_CHECK, 30, now) == 0);
     test_fold(86400000);
     check(test_out(GATEWAY_PENALTY_HEIGHT));
-    check(gateway_record_pass(&record, 3, 30, now) == 0);
-    check(gateway_record_pass(&record, 0, 30, now) == 0);
-    check(gateway_record_pass(&record, 64, 30, now) == 0);
+    check(gateway_record_pass(&record, &conf, 3, 30, now) == 0);
+    check(gateway_record_pass(&record, &conf, 0, 30, now) == 0);
+    check(gateway_record_pass(&record, &conf, 64, 30, now) == 0);
 
-    check(gateway_record_pass(&record, TEST_HEIGHT_CHECK, 30, now) == 0);
+    check(gateway_record_pass(&record, &conf, TEST_HEIGHT_CHECK, 30, now) == 0);
     check(test_out(GATEWAY_PENALTY_HEIGHT));
-    check(gateway_record_pass(&record, 5, 30, now)
+    check(gateway_record_pass(&record, &conf, 5, 30, now)
           == 1 << GATEWAY_PENALTY_HEIGHT);
     check(!test_out(GATEWAY_PENALTY_HEIGHT));
 
@@ -571,7 +575,8 @@ test_growth(void)
         check(test_factors()->until == until);
 
         now = until;
-        check(gateway_record_pass(&record, TEST_RESPONSE_CHECK, 30, now));
+        check(gateway_record_pass(&record, &conf, TEST_RESPONSE_CHECK, 30,
+                                  now));
 
         now += length / 2;
         check(fabs(test_factors()->ramp - 0.5) < 1e-9);
@@ -587,7 +592,7 @@ test_growth(void)
     now += 3700000;
     gateway_record_punish(&record, GATEWAY_PENALTY_RESPONSE, now,
                           TEST_RESPONSE_CHECK, NULL, now);
-    gateway_record_pass(&record, TEST_RESPONSE_CHECK, 30, now);
+    gateway_record_pass(&record, &conf, TEST_RESPONSE_CHECK, 30, now);
     check(record.returns == 1);
 }
 
@@ -664,7 +669,7 @@ test_fair_share(void)
     peers.latency = others;
     test_fold(600000);
     check(test_out(GATEWAY_PENALTY_RESPONSE));
-    gateway_record_pass(&record, TEST_RESPONSE_CHECK, others, now);
+    gateway_record_pass(&record, &conf, TEST_RESPONSE_CHECK, others, now);
 
     due = 0;
     memset(candidates, 0, sizeof(candidates));
@@ -707,6 +712,7 @@ static void
 test_slow_forgiven(void)
 {
     test_init();
+    peers.latency = 50;
     test_add(GATEWAY_TRY_OK, 500, 50);
     test_fold(TEST_TICK);
 
@@ -718,9 +724,32 @@ test_slow_forgiven(void)
     check(test_factors()->latency > 75);
 
     now += 15000;
-    gateway_record_pass(&record, TEST_RESPONSE_CHECK, 60, now);
+    gateway_record_pass(&record, &conf, TEST_RESPONSE_CHECK, 60, now);
     check(test_factors()->latency < 60);
     check(test_factors()->success > 0.97);
+
+    /* a check that hung, too, comes late: what is usual is known */
+
+    test_init();
+    peers.latency = 50;
+    test_add(GATEWAY_TRY_OK, 500, 50);
+    test_fold(TEST_TICK);
+    test_add(GATEWAY_TRY_OVERDUE, 40, 1000);
+    test_fold(1000);
+    test_add(GATEWAY_TRY_LATE, 40, 1000);
+    test_fold(4000);
+    now += 15000;
+    check(gateway_record_pass(&record, &conf, TEST_RESPONSE_CHECK, 900, now)
+          == 0);
+    check(gateway_record_pass(&record, &conf, TEST_RESPONSE_CHECK, 240, now)
+          == 1 << GATEWAY_PENALTY_RESPONSE);
+    check(test_factors()->latency < 60);
+
+    /* it is not what it was: that is soon known */
+
+    test_add(GATEWAY_TRY_OK, 60, 100);
+    test_fold(TEST_TICK);
+    check(test_factors()->latency > 80);
 
     /* one that answered in 4 s only, and is fast now */
 
@@ -730,7 +759,7 @@ test_slow_forgiven(void)
     test_add(GATEWAY_TRY_LATE, 40, 4000);
     test_fold(4000);
     now += 15000;
-    gateway_record_pass(&record, TEST_RESPONSE_CHECK, 60, now);
+    gateway_record_pass(&record, &conf, TEST_RESPONSE_CHECK, 60, now);
     check(test_factors()->latency < 200);
 
     /* and one that still does: that is known */
@@ -741,8 +770,49 @@ test_slow_forgiven(void)
     test_add(GATEWAY_TRY_LATE, 40, 4000);
     test_fold(4000);
     now += 15000;
-    gateway_record_pass(&record, TEST_RESPONSE_CHECK, 4000, now);
+    gateway_record_pass(&record, &conf, TEST_RESPONSE_CHECK, 4000, now);
     check(test_factors()->latency > 1300);
+}
+
+
+/* a check that takes too long proves nothing, until that is how it is */
+
+static void
+test_slow_stays(void)
+{
+    uint32_t  i;
+
+    test_init();
+    test_add(GATEWAY_TRY_OK, 500, 50);
+    test_fold(TEST_TICK);
+
+    test_add(GATEWAY_TRY_OVERDUE, 40, 1000);
+    test_add(GATEWAY_TRY_LATE, 40, 1100);
+    test_fold(1000);
+    check(test_out(GATEWAY_PENALTY_RESPONSE));
+
+    now += 15000;
+    check(gateway_record_pass(&record, &conf, TEST_RESPONSE_CHECK, 4000, now)
+          == 0);
+    check(test_out(GATEWAY_PENALTY_RESPONSE));
+    check(record.returns == 0);
+
+    for (i = 0; i < 40 && test_out(GATEWAY_PENALTY_RESPONSE); i++) {
+        test_add(GATEWAY_TRY_OK, 1, 4000);
+        test_fold(15000);
+        gateway_record_pass(&record, &conf, TEST_RESPONSE_CHECK, 4000, now);
+    }
+
+    check(i > 1 && i < 20);
+    check(!test_out(GATEWAY_PENALTY_RESPONSE));
+    check(test_factors()->latency > 1000);
+
+    /* another reason has nothing to do with time */
+
+    gateway_record_punish(&record, GATEWAY_PENALTY_HEIGHT, now,
+                          TEST_HEIGHT_CHECK, NULL, now);
+    check(gateway_record_pass(&record, &conf, TEST_HEIGHT_CHECK, 60000, now)
+          == 1 << GATEWAY_PENALTY_HEIGHT);
 }
 
 
@@ -798,6 +868,44 @@ test_quota(void)
 }
 
 
+/* A server that takes nothing for a time: hardly asked, and soon again. */
+
+static void
+test_quota_over(void)
+{
+    double    offered;
+    uint32_t  i, n, refused;
+
+    test_init();
+    offered = 0;
+    refused = 0;
+
+    for (i = 0; i < 5 * 600; i++) {
+        offered += test_factors()->pace * 32 * TEST_TICK / 1000;
+        n = offered;
+        offered -= n;
+
+        test_add(GATEWAY_TRY_QUOTA, n, 5);
+        test_fold(TEST_TICK);
+        refused += n;
+    }
+
+    check(refused > 600 / 20);
+    check(refused < 600 / 3);
+
+    for (i = 0; i < 5 * 60 && test_factors()->pace < 0.8; i++) {
+        offered += test_factors()->pace * 32 * TEST_TICK / 1000;
+        n = offered;
+        offered -= n;
+
+        test_add(GATEWAY_TRY_OK, n, 50);
+        test_fold(TEST_TICK);
+    }
+
+    check(i < 5 * 50);
+}
+
+
 static void
 test_liveliness(void)
 {
@@ -846,15 +954,42 @@ test_liveliness(void)
 static void
 test_correctness(void)
 {
+    uint32_t  i;
+
     test_init();
 
-    sample.agreed = 96;
+    sample.agreed = 84;
     sample.outvoted = 100;
     test_fold(0);
     check(fabs(test_factors()->correctness - 0.5) < 1e-9);
 
     now += conf.votes_half_life * 40;
     check(test_factors()->correctness > 0.999);
+
+    /* a lie that goes on is one: a new node returns to most of its weight */
+
+    test_init();
+    sample.outvoted = 1;
+    test_fold(0);
+    gateway_record_punish(&record, GATEWAY_PENALTY_DATA, now + 15000, 3, NULL,
+                          now);
+
+    for (i = 0; i < 4; i++) {
+        sample.outvoted = 1;
+        test_fold(5000);
+    }
+
+    check(record.outvoted < 1.01);
+    check(gateway_record_pass(&record, &conf, 3, 30, now)
+          == 1 << GATEWAY_PENALTY_DATA);
+    check(pow(test_factors()->correctness, gateway_rank_defaults.correctness)
+          > 0.76);
+
+    /* the next one is another */
+
+    sample.outvoted = 1;
+    test_fold(0);
+    check(record.outvoted > 1.9);
 }
 
 
@@ -969,7 +1104,7 @@ test_clear(void)
     check(test_factors()->excluded == 0);
     check(test_factors()->ramp == 1);
     check(test_factors()->pace == 1);
-    check(gateway_record_pass(&record, 3, 10, now) == 0);
+    check(gateway_record_pass(&record, &conf, 3, 10, now) == 0);
 }
 
 
@@ -1040,7 +1175,7 @@ test_bounds(void)
             }
 
             if (test_random() % 5 == 0) {
-                gateway_record_pass(&record, test_random() % 70,
+                gateway_record_pass(&record, &conf, test_random() % 70,
                                     test_random() % 5000, now);
             }
 
