@@ -41,6 +41,8 @@ static ngx_int_t ngx_gateway_select_attempt_stream(
     ngx_gateway_select_attempt_t *attempt, mesh_http_result_t *result);
 static void ngx_gateway_select_attempt_done(void *data,
     mesh_http_result_t *result);
+static void ngx_gateway_select_attempt_left(void *data,
+    mesh_http_result_t *result);
 static gateway_try_e ngx_gateway_select_attempt_judge(
     ngx_gateway_select_attempt_t *attempt, mesh_http_result_t *result);
 static gateway_fault_e ngx_gateway_select_attempt_fault(
@@ -617,4 +619,57 @@ ngx_gateway_select_attempt_cancel(ngx_gateway_select_attempt_t *attempt)
                                ngx_current_msec - attempt->begun);
         attempt->begun_pick = 0;
     }
+}
+
+
+void
+ngx_gateway_select_attempt_leave(ngx_gateway_select_attempt_t *attempt)
+{
+    ngx_msec_int_t  left;
+
+    if (attempt->exchange == NULL
+        || !attempt->begun_pick
+        || attempt->late)
+    {
+        ngx_gateway_select_attempt_cancel(attempt);
+        return;
+    }
+
+    left = (ngx_msec_int_t) (attempt->begun + attempt->patience
+                             - ngx_current_msec);
+
+    if (mesh_http_leave(attempt->exchange, ngx_gateway_select_attempt_left,
+                        &attempt->pick, sizeof(ngx_gateway_select_pick_t),
+                        (ngx_msec_t) ngx_max(left, 1))
+        != NGX_OK)
+    {
+        ngx_gateway_select_attempt_cancel(attempt);
+        return;
+    }
+
+    attempt->exchange = NULL;
+    attempt->begun_pick = 0;
+    attempt->call->open--;
+}
+
+
+/* Nobody has looked into the answer: only that there is one is known. */
+
+static void
+ngx_gateway_select_attempt_left(void *data, mesh_http_result_t *result)
+{
+    ngx_gateway_select_pick_t *pick = data;
+
+    gateway_try_e  how;
+
+    how = GATEWAY_TRY_CENSORED;
+
+    if (result->outcome == MESH_HTTP_TIMEOUT) {
+        ngx_gateway_select_overdue(pick);
+
+    } else if (result->outcome == MESH_HTTP_CLOSED) {
+        how = GATEWAY_TRY_LOST;
+    }
+
+    ngx_gateway_select_end(pick, how, result->time);
 }

@@ -466,6 +466,19 @@ ngx_gateway_select_call_left(ngx_gateway_select_call_t *call)
 
 
 void
+ngx_gateway_select_call_leave(ngx_gateway_select_call_t *call)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < call->n; i++) {
+        if (call->attempts[i] != call->stream) {
+            ngx_gateway_select_attempt_leave(call->attempts[i]);
+        }
+    }
+}
+
+
+void
 ngx_gateway_select_call_cancel(ngx_gateway_select_call_t *call)
 {
     ngx_uint_t  i;

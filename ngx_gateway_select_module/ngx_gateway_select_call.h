@@ -202,6 +202,9 @@ void ngx_gateway_select_call_ended(ngx_gateway_select_attempt_t *attempt);
 /* All that is under way is given up; the timer is removed. */
 void ngx_gateway_select_call_cancel(ngx_gateway_select_call_t *call);
 
+/* There is an answer: all attempts that are open are left. */
+void ngx_gateway_select_call_leave(ngx_gateway_select_call_t *call);
+
 
 /*
  * _attempt.c.  NGX_DECLINED: there is no node, call->reason says why;
@@ -215,6 +218,12 @@ ngx_int_t ngx_gateway_select_attempt_altruist(
 
 /* Gives it up, for no fault of the node. */
 void ngx_gateway_select_attempt_cancel(ngx_gateway_select_attempt_t *attempt);
+
+/*
+ * Another attempt was faster: its answer is not needed, but whether it comes
+ * in time is told of the node.
+ */
+void ngx_gateway_select_attempt_leave(ngx_gateway_select_attempt_t *attempt);
 
 /* Takes what the caller is to get: for sinks. */
 ngx_int_t ngx_gateway_select_attempt_take(

@@ -115,6 +115,7 @@ ngx_gateway_select_reply_answer(ngx_gateway_select_call_t *call,
 
     r = call->request;
 
+    ngx_gateway_select_call_leave(call);
     ngx_gateway_select_call_cancel(call);
 
     if (attempt->scan.height && !attempt->altruist) {

@@ -45,7 +45,6 @@ ngx_gateway_select_stream_more(ngx_gateway_select_attempt_t *attempt)
 static void
 ngx_gateway_select_stream_begin(ngx_gateway_select_attempt_t *attempt)
 {
-    ngx_uint_t                  i;
     ngx_gateway_select_call_t  *call;
 
     call = attempt->call;
@@ -59,11 +58,7 @@ ngx_gateway_select_stream_begin(ngx_gateway_select_attempt_t *attempt)
         ngx_del_timer(&call->timer);
     }
 
-    for (i = 0; i < call->n; i++) {
-        if (call->attempts[i] != attempt) {
-            ngx_gateway_select_attempt_cancel(call->attempts[i]);
-        }
-    }
+    ngx_gateway_select_call_leave(call);
 
     if (attempt->scan.height && !attempt->altruist) {
         ngx_gateway_select_client_told(call->shared, call->client,

@@ -39,6 +39,8 @@ static void mesh_http_set_timer(mesh_http_exchange_t *ex);
 static ngx_uint_t mesh_http_reusable(mesh_http_exchange_t *ex);
 static void mesh_http_deliver(mesh_http_exchange_t *ex);
 static void mesh_http_head(mesh_http_exchange_t *ex);
+static ngx_int_t mesh_http_drain(void *data, mesh_http_result_t *result,
+    u_char *p, size_t n);
 static u_char *mesh_http_log_error(ngx_log_t *log, u_char *buf, size_t len);
 
 
@@ -794,6 +796,54 @@ mesh_http_cancel(mesh_http_exchange_t *ex)
     }
 
     mesh_http_free(ex);
+}
+
+
+ngx_int_t
+mesh_http_leave(mesh_http_exchange_t *ex, mesh_http_handler_pt handler,
+    void *data, size_t n, ngx_msec_t timeout)
+{
+    u_char      *p;
+    ngx_msec_t   end;
+
+    if (ex->stage < MESH_HTTP_WAITING || ex->finished) {
+        return NGX_DECLINED;
+    }
+
+    p = ngx_palloc(ex->pool, n);
+    if (p == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ngx_memcpy(p, data, n);
+
+    ex->handler = handler;
+    ex->data = p;
+    ex->permit = NULL;
+
+    /* what was sent is gone by now: it cannot be sent again */
+
+    ex->once = 1;
+
+    if (ex->sink) {
+        ex->sink = mesh_http_drain;
+    }
+
+    end = ngx_current_msec + timeout;
+
+    if ((ngx_msec_int_t) (end - ex->end) < 0) {
+        ex->end = end;
+        mesh_http_set_timer(ex);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+mesh_http_drain(void *data, mesh_http_result_t *result, u_char *p, size_t n)
+{
+    return NGX_OK;
 }
 
 

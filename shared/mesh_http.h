@@ -277,6 +277,18 @@ mesh_http_exchange_t *mesh_http_send(mesh_http_conf_t *conf,
 void mesh_http_cancel(mesh_http_exchange_t *ex);
 
 
+/*
+ * Nobody waits for the answer any more, but how the exchange ends is still of
+ * interest: another handler, with a copy of n bytes of data, will be told, by
+ * TIMEOUT if it takes that long.  Body and sink of the request are free.
+ * NGX_DECLINED: the request has not left as a whole, or no memory; nothing
+ * has changed.
+ */
+
+ngx_int_t mesh_http_leave(mesh_http_exchange_t *ex,
+    mesh_http_handler_pt handler, void *data, size_t n, ngx_msec_t timeout);
+
+
 /* Value of the first header of that name (any case), or NULL. */
 
 ngx_str_t *mesh_http_header(mesh_http_result_t *result, const char *name);

@@ -9,6 +9,7 @@ use lib "$FindBin::Bin/lib";
 
 use IO::Select;
 use MeshPool;
+use MeshReport;
 use MeshServers;
 use Test::More;
 
@@ -103,6 +104,29 @@ sub reason { return $_[0]{body} =~ /"reason":"(\w*)"/ ? $1 : '' }
                "$keys no more than that");
         $gateway->end;
     }
+    $servers->stop;
+}
+
+# an answer that nobody waits for any more: that it is overdue counts
+
+{
+    my $servers = MeshServers->start(2);
+    my $nodes = join '', map {
+        'node http://127.0.0.1:' . $servers->port($_) . " name=n$_;\n"
+    } 0, 1;
+    my $gateway = MeshReport->new(servers => $servers, n => 1,
+        http => 'gateway_pass_headers Accept Content-Type X-Test;
+            gateway_chain eth { family evm; check_interval 60s; hedge always;'
+            . "$nodes }")->start;
+    $gateway->load('/relay/eth', seconds => 2, callers => 4);
+
+    $servers->set(0, delay => 60000);
+    ok($gateway->wait(sub {
+        $gateway->load('/relay/eth', seconds => 1, callers => 4);
+        return $gateway->nodes('eth')->{n0}{state} eq 'out';
+    }, 30), 'a node that is always hedged and never answers is out');
+    like($gateway->nodes('eth')->{n0}{error}{text}, qr/overdue/, 'so it says');
+    $gateway->end;
     $servers->stop;
 }
 
