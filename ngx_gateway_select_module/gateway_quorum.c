@@ -206,6 +206,21 @@ gateway_quorum_identifier(gateway_vote_t *votes, uint32_t n,
         }
     }
 
+    if (reference == NULL || reference->len == 0) {
+        return POCKET_ERROR;
+    }
+
+    /* one that nobody confirms may itself be wrong */
+
+    for (i = 0; i < n; i++) {
+        if (gateway_quorum_same(&votes[i].identifier, reference)) {
+            *agreed = *reference;
+            gateway_quorum_elect(votes, n, agreed);
+
+            return POCKET_OK;
+        }
+    }
+
     return POCKET_ERROR;
 }
 

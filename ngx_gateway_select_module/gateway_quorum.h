@@ -69,8 +69,9 @@ uint32_t gateway_quorum_weigh(gateway_vote_t *votes, uint32_t n);
  * Identifiers: POCKET_OK when one holds the quorum (a slice of a vote in
  * *agreed, verdicts set), POCKET_ERROR when none does: verdicts are NONE.
  * reference, if not empty, is the identifier agreed before for the same
- * block: it decides where fewer than three vote, or of one operator only,
- * and *agreed is then the reference itself.
+ * block, or a witness's: it decides where fewer than three vote, or of one
+ * operator only, and where no other has the quorum and some vote for it;
+ * *agreed is then the reference itself.
  */
 
 int gateway_quorum_identifier(gateway_vote_t *votes, uint32_t n,
