@@ -5,6 +5,7 @@
  */
 
 
+#include "mesh_pool.h"
 #include "ngx_gateway_select_check_builtin.h"
 
 
@@ -193,8 +194,7 @@ ngx_gateway_select_sparse(ngx_gateway_select_probe_t *probe)
 void
 ngx_gateway_select_pool_allocator(ngx_pool_t *pool, pocket_alloc_t *a)
 {
-    a->alloc = (void *(*)(void *, size_t)) ngx_palloc;
-    a->data = pool;
+    mesh_pool_allocator(pool, a);
 }
 
 

@@ -26,6 +26,7 @@
 #include "mesh_compat.h"
 #include "mesh_conf.h"
 #include "mesh_http.h"
+#include "mesh_pool.h"
 #include "mesh_redis.h"
 
 

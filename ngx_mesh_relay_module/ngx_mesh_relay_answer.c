@@ -9,7 +9,6 @@
 #include "pocket_response.h"
 
 
-static void *ngx_mesh_relay_pool_alloc(void *data, size_t size);
 static ngx_int_t ngx_mesh_relay_body_copy(ngx_http_request_t *r,
     ngx_chain_t *in, ngx_str_t *body);
 
@@ -110,7 +109,7 @@ ngx_mesh_relay_send_http_error(ngx_http_request_t *r, ngx_uint_t status,
     pocket_str_t    body, msg;
     pocket_alloc_t  a;
 
-    ngx_mesh_relay_allocator(r->pool, &a);
+    mesh_pool_allocator(r->pool, &a);
 
     msg.len = message->len;
     msg.data = message->data;
@@ -135,7 +134,7 @@ ngx_mesh_relay_send_error(ngx_http_request_t *r, pocket_error_t *err,
     pocket_str_t    body, known;
     pocket_alloc_t  a;
 
-    ngx_mesh_relay_allocator(r->pool, &a);
+    mesh_pool_allocator(r->pool, &a);
 
     known.len = dispatch->len;
     known.data = dispatch->data;
@@ -305,19 +304,4 @@ ngx_mesh_relay_body_copy(ngx_http_request_t *r, ngx_chain_t *in,
     }
 
     return NGX_OK;
-}
-
-
-void
-ngx_mesh_relay_allocator(ngx_pool_t *pool, pocket_alloc_t *a)
-{
-    a->alloc = ngx_mesh_relay_pool_alloc;
-    a->data = pool;
-}
-
-
-static void *
-ngx_mesh_relay_pool_alloc(void *data, size_t size)
-{
-    return ngx_palloc(data, size);
 }

@@ -65,8 +65,5 @@ ngx_int_t ngx_mesh_relay_method(ngx_http_request_t *r, ngx_uint_t mask,
 /* the body in one piece: its own buffer, or a copy in r->pool */
 ngx_int_t ngx_mesh_relay_body(ngx_http_request_t *r, ngx_str_t *body);
 
-/* pool as the allocator of the protocol layer */
-void ngx_mesh_relay_allocator(ngx_pool_t *pool, pocket_alloc_t *a);
-
 
 #endif /* _NGX_MESH_RELAY_ANSWER_H_INCLUDED_ */

@@ -5,7 +5,6 @@
 
 
 #include "ngx_mesh_relay.h"
-#include "ngx_mesh_relay_answer.h"
 #include "ngx_mesh_relay_chains.h"
 #include "ngx_mesh_relay_conf.h"
 #include "ngx_mesh_relay_shm.h"
@@ -181,7 +180,7 @@ ngx_mesh_relay_chain_set_parse(ngx_mesh_relay_main_conf_t *mcf,
     ngx_mesh_relay_chain_t      *chain;
     ngx_mesh_relay_chain_set_t  *set;
 
-    ngx_mesh_relay_allocator(pool, &a);
+    mesh_pool_allocator(pool, &a);
 
     in.data = text->data;
     in.len = text->len;

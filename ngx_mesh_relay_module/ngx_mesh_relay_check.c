@@ -148,7 +148,7 @@ ngx_mesh_relay_check_decode(ngx_mesh_relay_check_ctx_t *ctx,
     body.data = text.data;
     body.len = text.len;
 
-    ngx_mesh_relay_allocator(ctx->request->pool, &a);
+    mesh_pool_allocator(ctx->request->pool, &a);
 
     if (pocket_relay_decode(&body, &ctx->relay, err, &a) != POCKET_OK) {
         return NGX_DECLINED;

@@ -11,7 +11,6 @@
 
 
 #include "ngx_mesh_relay_notify.h"
-#include "ngx_mesh_relay_answer.h"
 
 
 static ngx_uint_t ngx_mesh_relay_may_send(ngx_mesh_relay_queue_t *queue);
@@ -231,7 +230,7 @@ ngx_mesh_relay_notify_answer(void *data, mesh_http_result_t *result)
     } else {
         scratch = queue->notify->scratch;
 
-        ngx_mesh_relay_allocator(scratch, &a);
+        mesh_pool_allocator(scratch, &a);
         ngx_mesh_relay_node_answer(result, &in);
 
         (void) pocket_node_notify_answer(&in, &out, &a);

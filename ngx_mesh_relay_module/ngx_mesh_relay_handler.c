@@ -148,7 +148,7 @@ ngx_mesh_relay_handler(ngx_http_request_t *r)
     ctx->mcf = ngx_http_get_module_main_conf(r, ngx_mesh_relay_module);
     ctx->lcf = ngx_http_get_module_loc_conf(r, ngx_mesh_relay_module);
 
-    ngx_mesh_relay_allocator(r->pool, &ctx->alloc);
+    mesh_pool_allocator(r->pool, &ctx->alloc);
 
     ngx_http_set_ctx(r, ctx, ngx_mesh_relay_module);
 

@@ -8,7 +8,6 @@
 
 
 #include "ngx_mesh_relay_zone.h"
-#include "ngx_mesh_relay_answer.h"
 #include "ngx_mesh_relay_chains.h"
 
 
@@ -395,7 +394,7 @@ ngx_mesh_relay_watch_body(ngx_mesh_relay_watch_t *watch, ngx_str_t *body)
         ids[i] = chain[i].entry.id;
     }
 
-    ngx_mesh_relay_allocator(watch->pool, &a);
+    mesh_pool_allocator(watch->pool, &a);
 
     if (pocket_check_request_body(addresses, watch->node->servicers.nelts,
                                   ids, chains->nelts, &text, &a)
@@ -422,7 +421,7 @@ ngx_mesh_relay_watch_answer(void *data, mesh_http_result_t *result)
 
     watch->exchange = NULL;
 
-    ngx_mesh_relay_allocator(watch->pool, &a);
+    mesh_pool_allocator(watch->pool, &a);
     ngx_mesh_relay_node_answer(result, &in);
 
     if (pocket_node_check_answer(&in, &answer, &a) == 1) {

@@ -5,7 +5,6 @@
 
 
 #include "ngx_mesh_relay.h"
-#include "ngx_mesh_relay_answer.h"
 #include "ngx_mesh_relay_execute.h"
 #include "ngx_mesh_relay_reply.h"
 #include "pocket_response.h"
@@ -133,7 +132,7 @@ ngx_mesh_relay_reply_end(ngx_mesh_relay_reply_t *reply)
     pocket_alloc_t   a;
 
     if (reply->sort) {
-        ngx_mesh_relay_allocator(reply->pool, &a);
+        mesh_pool_allocator(reply->pool, &a);
 
         text.data = reply->raw;
         text.len = reply->raw_len;

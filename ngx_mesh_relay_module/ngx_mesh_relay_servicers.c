@@ -5,7 +5,6 @@
 
 
 #include "ngx_mesh_relay.h"
-#include "ngx_mesh_relay_answer.h"
 #include "ngx_mesh_relay_conf.h"
 #include "ngx_mesh_relay_upstream.h"
 #include "mesh_keyfile.h"
@@ -86,7 +85,7 @@ ngx_mesh_relay_servicers_read(ngx_conf_t *cf, ngx_mesh_relay_main_conf_t *mcf,
     in.data = text->data;
     in.len = text->len;
 
-    ngx_mesh_relay_allocator(cf->pool, &a);
+    mesh_pool_allocator(cf->pool, &a);
 
     secret.alloc = mesh_secret_conf_alloc;
     secret.data = cf;

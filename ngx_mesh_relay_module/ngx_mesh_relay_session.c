@@ -7,7 +7,6 @@
 
 
 #include "ngx_mesh_relay_zone.h"
-#include "ngx_mesh_relay_answer.h"
 
 
 /* sessions looked at under one lock */
@@ -170,7 +169,7 @@ ngx_mesh_relay_session_admit(ngx_mesh_relay_main_conf_t *mcf,
     }
 
     if (ruling.err == POCKET_ERR_SESSION) {
-        ngx_mesh_relay_allocator(pool, &a);
+        mesh_pool_allocator(pool, &a);
 
         (void) pocket_error_set_reason(err, ruling.err,
                                        &ngx_mesh_relay_session_full, &a);

@@ -61,7 +61,7 @@ ngx_mesh_relay_simulate_handler(ngx_http_request_t *r)
     }
 
     sim->request = r;
-    ngx_mesh_relay_allocator(r->pool, &sim->alloc);
+    mesh_pool_allocator(r->pool, &sim->alloc);
 
     ngx_http_set_ctx(r, sim, ngx_mesh_relay_module);
 

@@ -8,7 +8,6 @@
 
 
 #include "ngx_mesh_relay_zone.h"
-#include "ngx_mesh_relay_answer.h"
 
 
 #define NGX_MESH_RELAY_FLIGHTS_MAX     16       /* per node and worker */
@@ -208,7 +207,7 @@ ngx_mesh_relay_flight_body(ngx_mesh_relay_flight_t *flight, ngx_str_t *body)
     key = &flight->key;
 
     ngx_mesh_relay_node_view(flight->mcf, key->servicer->node, &view);
-    ngx_mesh_relay_allocator(flight->pool, &a);
+    mesh_pool_allocator(flight->pool, &a);
 
     (void) ngx_hex_dump(hex, key->servicer->public_key, POCKET_PUBKEY_LEN);
 
@@ -245,7 +244,7 @@ ngx_mesh_relay_flight_answer(void *data, mesh_http_result_t *result)
     mcf = flight->mcf;
     flight->exchange = NULL;
 
-    ngx_mesh_relay_allocator(flight->pool, &a);
+    mesh_pool_allocator(flight->pool, &a);
     ngx_mesh_relay_node_answer(result, &in);
 
     (void) pocket_node_session_answer(&in, &answer, &a);
