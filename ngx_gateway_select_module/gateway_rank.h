@@ -160,7 +160,15 @@ void gateway_rank_tally(gateway_tally_t *tally, double share, double given,
 double gateway_rank_paced(double used, double allowance, double elapsed,
     double remaining);
 
+/* Bytes of the work space of n candidates. */
+
 size_t gateway_rank_size(uint32_t n);
+
+/*
+ * Begins a table: of n candidates, into n entries, with work of
+ * gateway_rank_size(n) bytes aligned for any type.  All of it, and conf, is
+ * the caller's, and stays until the last slice.
+ */
 
 void gateway_rank_begin(gateway_rank_t *rank, const gateway_rank_conf_t *conf,
     gateway_candidate_t *candidates, uint32_t n, gateway_entry_t *entries,

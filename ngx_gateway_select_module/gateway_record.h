@@ -276,6 +276,8 @@ uint64_t gateway_record_lacking(uint64_t lacked_at, uint64_t able_at,
     uint64_t now);
 
 
+/* What a weight is made of, at this time. */
+
 void gateway_record_factors(const gateway_record_t *record,
     const gateway_record_conf_t *conf, const gateway_peers_t *peers,
     uint64_t now, gateway_factors_t *factors);

@@ -25,6 +25,7 @@
 #include "mesh_compat.h"
 #include "mesh_conf.h"
 #include "mesh_http.h"
+#include "mesh_pool.h"
 #include "mesh_redis.h"
 #include "mesh_zone.h"
 

@@ -31,7 +31,6 @@ static ngx_int_t ngx_gateway_select_admin_done(ngx_http_request_t *r,
     ngx_int_t nodes);
 static ngx_int_t ngx_gateway_select_admin_which(ngx_http_request_t *r,
     ngx_str_t *name);
-static void *ngx_gateway_select_admin_alloc(void *data, size_t size);
 
 
 ngx_gateway_select_endpoint_t  ngx_gateway_select_admin_endpoint = {
@@ -179,8 +178,7 @@ ngx_gateway_select_admin_order(ngx_http_request_t *r,
 
     ngx_memzero(&order, sizeof(ngx_gateway_select_order_t));
 
-    alloc.alloc = ngx_gateway_select_admin_alloc;
-    alloc.data = r->pool;
+    mesh_pool_allocator(r->pool, &alloc);
 
     ok = pocket_json_decode(text, &ngx_gateway_select_order_root, &order,
                             &err, &alloc);
@@ -306,11 +304,4 @@ ngx_gateway_select_admin_which(ngx_http_request_t *r, ngx_str_t *name)
     }
 
     return NGX_ERROR;
-}
-
-
-static void *
-ngx_gateway_select_admin_alloc(void *data, size_t size)
-{
-    return ngx_palloc(data, size);
 }

@@ -5,7 +5,6 @@
  */
 
 
-#include "mesh_pool.h"
 #include "ngx_gateway_select_check_builtin.h"
 
 
@@ -192,20 +191,13 @@ ngx_gateway_select_sparse(ngx_gateway_select_probe_t *probe)
 
 
 void
-ngx_gateway_select_pool_allocator(ngx_pool_t *pool, pocket_alloc_t *a)
-{
-    mesh_pool_allocator(pool, a);
-}
-
-
-void
 ngx_gateway_select_builtin_ask(ngx_gateway_select_probe_t *probe,
     uint64_t block, ngx_gateway_select_reply_pt handler)
 {
     pocket_alloc_t            a;
     gateway_probe_request_t  *request;
 
-    ngx_gateway_select_pool_allocator(probe->pool, &a);
+    mesh_pool_allocator(probe->pool, &a);
 
     request = ngx_palloc(probe->pool, sizeof(gateway_probe_request_t));
 
@@ -240,7 +232,7 @@ ngx_gateway_select_builtin_read(ngx_gateway_select_probe_t *probe,
         return GATEWAY_ANSWER_FAULT;
     }
 
-    ngx_gateway_select_pool_allocator(probe->pool, &a);
+    mesh_pool_allocator(probe->pool, &a);
 
     body.len = reply->body.len;
     body.data = reply->body.data;

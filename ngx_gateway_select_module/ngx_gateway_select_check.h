@@ -208,6 +208,7 @@ typedef ngx_uint_t (*ngx_gateway_select_lease_pt)(
     ngx_gateway_select_main_conf_t *gmcf,
     ngx_gateway_select_chain_sh_t *chain);
 
+/* Worker's start, before the first check. */
 void ngx_gateway_select_check_lease(ngx_gateway_select_main_conf_t *gmcf,
     ngx_gateway_select_lease_pt lease);
 

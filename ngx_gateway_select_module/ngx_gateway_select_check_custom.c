@@ -88,7 +88,7 @@ ngx_gateway_select_custom_request(ngx_gateway_select_probe_t *probe,
 
     conf = probe->check->conf;
 
-    ngx_gateway_select_pool_allocator(probe->pool, &a);
+    mesh_pool_allocator(probe->pool, &a);
 
     random = ngx_gateway_select_random();
 
@@ -141,7 +141,7 @@ ngx_gateway_select_custom_reply(ngx_gateway_select_probe_t *probe,
         return;
     }
 
-    ngx_gateway_select_pool_allocator(probe->pool, &a);
+    mesh_pool_allocator(probe->pool, &a);
 
     conf = probe->check->conf;
 
@@ -191,7 +191,7 @@ ngx_gateway_select_custom_value(ngx_gateway_select_probe_t *probe,
         return;
     }
 
-    ngx_gateway_select_pool_allocator(probe->pool, &a);
+    mesh_pool_allocator(probe->pool, &a);
 
     if (gateway_value_text(value, &str, &a) == POCKET_ERROR) {
         ngx_gateway_select_probe_end(probe, GATEWAY_TRY_CENSORED, 0);

@@ -877,17 +877,3 @@ ngx_gateway_select_check_number(ngx_gateway_select_check_t *check)
 
     return ngx_crc32_long(name->data, name->len) % GATEWAY_CHECKS_MAX + 1;
 }
-
-
-uint64_t
-ngx_gateway_select_random(void)
-{
-    uint64_t  n;
-
-    /* random() gives 31 bits */
-
-    n = ngx_random();
-    n = (n << 31) ^ ngx_random();
-
-    return (n << 31) ^ ngx_random();
-}

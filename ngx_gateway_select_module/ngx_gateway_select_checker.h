@@ -188,9 +188,6 @@ void ngx_gateway_select_probe_cancel(ngx_gateway_select_probe_t *probe);
 /* The number of a check in records, see gateway_penalty_t. */
 uint32_t ngx_gateway_select_check_number(ngx_gateway_select_check_t *check);
 
-uint64_t ngx_gateway_select_random(void);
-void ngx_gateway_select_pool_allocator(ngx_pool_t *pool, pocket_alloc_t *a);
-
 
 /*
  * Who sees to a node where another gateway checks the chain: it may not know
@@ -215,6 +212,10 @@ void ngx_gateway_select_tend(ngx_gateway_select_probe_t *probe);
  */
 ngx_int_t ngx_gateway_select_poll_ask(ngx_gateway_select_probe_t *probe);
 
+/*
+ * What the probe's node told: of the check's question, or of the height, at
+ * this wall time.  Judged soon, together with what others have told.
+ */
 void ngx_gateway_select_poll_vote(ngx_gateway_select_probe_t *probe,
     ngx_str_t *identifier, ngx_gateway_select_reply_t *reply);
 void ngx_gateway_select_height_vote(ngx_gateway_select_probe_t *probe,
@@ -250,6 +251,7 @@ void ngx_gateway_select_verdict_unlock(ngx_gateway_select_probe_t *probe);
 /* Penalties do not wait for checks that the chain no longer has. */
 void ngx_gateway_select_waive(ngx_gateway_select_probe_t *probe);
 
+/* The node agreed with the others, or was outvoted: for its correctness. */
 void ngx_gateway_select_voted(ngx_gateway_select_probe_t *probe,
     ngx_uint_t agreed);
 
@@ -258,8 +260,11 @@ void ngx_gateway_select_evidence(ngx_gateway_select_probe_t *probe,
     ngx_gateway_select_told_t *told, ngx_str_t *agreed);
 
 
-/* The witness of a chain: an endpoint of the operator's trust. */
-
+/*
+ * The witness of a chain: an endpoint of the operator's trust.  Init of a
+ * chain without one does nothing; NGX_ERROR: no memory.  Tick asks for the
+ * height when that is due, ask for a round's block; stop gives both up.
+ */
 ngx_int_t ngx_gateway_select_witness_init(ngx_gateway_select_watch_t *watch);
 void ngx_gateway_select_witness_tick(ngx_gateway_select_watch_t *watch);
 void ngx_gateway_select_witness_ask(ngx_gateway_select_watch_t *watch,

@@ -38,6 +38,8 @@ typedef struct {
 } ngx_gateway_select_endpoint_t;
 
 
+/* For the module's context, and setters of its command table. */
+
 void *ngx_gateway_select_create_main_conf(ngx_conf_t *cf);
 char *ngx_gateway_select_init_main_conf(ngx_conf_t *cf, void *conf);
 void *ngx_gateway_select_create_loc_conf(ngx_conf_t *cf);

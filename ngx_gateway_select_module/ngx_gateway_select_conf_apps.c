@@ -137,7 +137,7 @@ ngx_gateway_select_apps_read(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    ngx_gateway_select_pool_allocator(cf->pool, &a);
+    mesh_pool_allocator(cf->pool, &a);
 
     secret.alloc = mesh_secret_conf_alloc;
     secret.data = cf;

@@ -226,7 +226,7 @@ ngx_gateway_select_dispatcher_answer(void *data, mesh_http_result_t *result)
         return;
     }
 
-    ngx_gateway_select_pool_allocator(pool, &a);
+    mesh_pool_allocator(pool, &a);
 
     body.len = result->body.len;
     body.data = result->body.data;
@@ -482,7 +482,7 @@ ngx_gateway_select_query_send(ngx_gateway_select_query_t *query)
         return;
     }
 
-    ngx_gateway_select_pool_allocator(query->pool, &a);
+    mesh_pool_allocator(query->pool, &a);
 
     if (kind->question(query, &body, &a) == POCKET_OK) {
 
@@ -522,7 +522,7 @@ ngx_gateway_select_query_answer(void *data, mesh_http_result_t *result)
     query->registry->queries--;
 
     if (result->outcome == MESH_HTTP_OK) {
-        ngx_gateway_select_pool_allocator(query->pool, &a);
+        mesh_pool_allocator(query->pool, &a);
 
         reason = "no memory";
         rc = kind->answer(query, result, &reason, &a);

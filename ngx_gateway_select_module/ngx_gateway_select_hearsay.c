@@ -390,7 +390,7 @@ ngx_gateway_select_hearsay_send(ngx_gateway_select_pair_t *pair,
         return NGX_ERROR;
     }
 
-    ngx_gateway_select_pool_allocator(query->pool, &a);
+    mesh_pool_allocator(query->pool, &a);
 
     text.len = node->url_len;
     text.data = node->url;
@@ -478,7 +478,7 @@ ngx_gateway_select_hearsay_read(ngx_gateway_select_pair_t *pair,
     pocket_alloc_t       a;
     gateway_dispatch_t  *told;
 
-    ngx_gateway_select_pool_allocator(pool, &a);
+    mesh_pool_allocator(pool, &a);
 
     chain.data = pair->chain->name;
     chain.len = pair->chain->name_len;

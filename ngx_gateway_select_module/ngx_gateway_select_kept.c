@@ -299,7 +299,7 @@ ngx_gateway_select_kept_publish(ngx_gateway_select_app_t *app,
     pocket_alloc_t              a;
     ngx_gateway_select_pair_t  *pair;
 
-    ngx_gateway_select_pool_allocator(pool, &a);
+    mesh_pool_allocator(pool, &a);
 
     chain = (pocket_str_t *) &field[0].str;
 
@@ -400,7 +400,7 @@ ngx_gateway_select_kept_pair(ngx_gateway_select_pair_t *pair)
         return NGX_ERROR;
     }
 
-    ngx_gateway_select_pool_allocator(pool, &a);
+    mesh_pool_allocator(pool, &a);
 
     chain.len = pair->chain->name_len;
     chain.data = pair->chain->name;

@@ -61,7 +61,6 @@ static ngx_int_t ngx_gateway_select_leader_next(
 static ngx_uint_t ngx_gateway_select_leader_due(
     ngx_gateway_select_leader_t *leader,
     ngx_gateway_select_chain_sh_t *chain);
-static uint64_t ngx_gateway_select_leader_clock(void);
 
 
 #define ngx_gateway_select_leader_later(a, b)                                 \
@@ -247,11 +246,11 @@ ngx_gateway_select_leader_slice(ngx_event_t *ev)
         return;
     }
 
-    begun = ngx_gateway_select_leader_clock();
+    begun = ngx_gateway_select_cpu_ns();
 
     do {
         rc = ngx_gateway_select_leader_pass(leader);
-        now = ngx_gateway_select_leader_clock();
+        now = ngx_gateway_select_cpu_ns();
 
     } while (rc == NGX_AGAIN && now - begun < NGX_GATEWAY_SELECT_SLICE);
 
@@ -488,17 +487,4 @@ ngx_gateway_select_leader_due(ngx_gateway_select_leader_t *leader,
     *full = ngx_current_msec;
 
     return 1;
-}
-
-
-/* ns of the processor: what other processes take of it is not our work */
-
-static uint64_t
-ngx_gateway_select_leader_clock(void)
-{
-    struct timespec  ts;
-
-    (void) clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-
-    return (uint64_t) ts.tv_sec * 1000000000 + ts.tv_nsec;
 }

@@ -20,7 +20,6 @@ static ngx_int_t ngx_gateway_select_origin_session(
     ngx_gateway_select_call_t *call, uint32_t i, uint64_t tag);
 static uint64_t ngx_gateway_select_origin_tag(
     ngx_gateway_select_attempt_t *attempt);
-static void *ngx_gateway_select_origin_alloc(void *data, size_t size);
 
 
 /* The altruist has the name that no node has. */
@@ -50,8 +49,7 @@ ngx_gateway_select_origin(ngx_gateway_select_call_t *call)
                                                           : NGX_DECLINED;
     }
 
-    a.alloc = ngx_gateway_select_origin_alloc;
-    a.data = call->request->pool;
+    mesh_pool_allocator(call->request->pool, &a);
 
     call->whole = call->body;
 
@@ -199,8 +197,7 @@ ngx_gateway_select_origin_answer(ngx_gateway_select_attempt_t *attempt)
 
     tag = ngx_gateway_select_origin_tag(attempt);
 
-    a.alloc = ngx_gateway_select_origin_alloc;
-    a.data = hold->pool;
+    mesh_pool_allocator(hold->pool, &a);
 
     if (ngx_gateway_select_hold_text(hold, (ngx_str_t *) &text) != NGX_OK
         || gateway_filter_answer(&call->asked, call->dialect,
@@ -244,11 +241,4 @@ ngx_gateway_select_origin_tag(ngx_gateway_select_attempt_t *attempt)
                                       attempt->pick.node)->sn.str;
 
     return gateway_filter_tag((pocket_str_t *) name);
-}
-
-
-static void *
-ngx_gateway_select_origin_alloc(void *data, size_t size)
-{
-    return ngx_palloc(data, size);
 }

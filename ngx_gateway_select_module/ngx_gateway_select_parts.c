@@ -20,7 +20,6 @@ static ngx_gateway_select_call_t *ngx_gateway_select_parts_call(
     ngx_gateway_select_call_t *call, ngx_gateway_select_parts_t *parts,
     ngx_uint_t i);
 static void ngx_gateway_select_parts_ended(ngx_gateway_select_call_t *call);
-static void *ngx_gateway_select_parts_alloc(void *data, size_t size);
 
 
 ngx_int_t
@@ -40,8 +39,7 @@ ngx_gateway_select_parts(ngx_gateway_select_call_t *call)
         return NGX_ERROR;
     }
 
-    a.alloc = ngx_gateway_select_parts_alloc;
-    a.data = call->request->pool;
+    mesh_pool_allocator(call->request->pool, &a);
 
     if (gateway_parts_split(&parts->batch, &call->asked, call->dialect,
                             (pocket_str_t *) &call->body, &a)
@@ -157,8 +155,7 @@ ngx_gateway_select_parts_ended(ngx_gateway_select_call_t *call)
     ngx_str_t       text;
     pocket_alloc_t  a;
 
-    a.alloc = ngx_gateway_select_parts_alloc;
-    a.data = call->request->pool;
+    mesh_pool_allocator(call->request->pool, &a);
 
     call->state = NGX_GATEWAY_SELECT_CALL_ANSWERED;
 
@@ -171,11 +168,4 @@ ngx_gateway_select_parts_ended(ngx_gateway_select_call_t *call)
     }
 
     ngx_gateway_select_reply_json(call, &text);
-}
-
-
-static void *
-ngx_gateway_select_parts_alloc(void *data, size_t size)
-{
-    return ngx_palloc(data, size);
 }

@@ -69,8 +69,8 @@ static ngx_uint_t ngx_gateway_select_spent(
     ngx_gateway_select_chain_sh_t *chain, ngx_gateway_select_option_t *option);
 static ngx_int_t ngx_gateway_select_take(ngx_gateway_select_pick_t *pick,
     ngx_gateway_select_chain_sh_t *chain, ngx_gateway_select_option_t *option);
-static ngx_inline uint64_t ngx_gateway_select_random(void);
-static ngx_inline double ngx_gateway_select_random_part(void);
+static ngx_inline uint64_t ngx_gateway_select_pick_random(void);
+static ngx_inline double ngx_gateway_select_pick_part(void);
 
 
 ngx_str_t  ngx_gateway_select_reasons[NGX_GATEWAY_SELECT_REASONS] = {
@@ -202,7 +202,7 @@ ngx_gateway_select_draw(ngx_gateway_select_view_t *view,
     i = ngx_gateway_select_drawn++ % NGX_GATEWAY_SELECT_AHEAD;
 
     random = ngx_gateway_select_next[i];
-    next = ngx_gateway_select_random();
+    next = ngx_gateway_select_pick_random();
 
     ngx_gateway_select_next[i] = next;
     ngx_gateway_select_prefetch(
@@ -337,7 +337,7 @@ ngx_gateway_select_pick_scan(ngx_gateway_select_view_t *view,
 
         sum += draw;
 
-        if (sum == draw || ngx_gateway_select_random_part() * sum < draw) {
+        if (sum == draw || ngx_gateway_select_pick_part() * sum < draw) {
             *option = other;
         }
     }
@@ -546,7 +546,7 @@ ngx_gateway_select_inflight(ngx_gateway_select_chain_sh_t *chain,
 /* splitmix64: one multiplication more than xorshift, and no weak low bits */
 
 static ngx_inline uint64_t
-ngx_gateway_select_random(void)
+ngx_gateway_select_pick_random(void)
 {
     uint64_t  n;
 
@@ -558,12 +558,19 @@ ngx_gateway_select_random(void)
 }
 
 
+uint64_t
+ngx_gateway_select_random(void)
+{
+    return ngx_gateway_select_pick_random();
+}
+
+
 /* 0 to 1, without 1 */
 
 static ngx_inline double
-ngx_gateway_select_random_part(void)
+ngx_gateway_select_pick_part(void)
 {
-    return (double) (ngx_gateway_select_random() >> 11)
+    return (double) (ngx_gateway_select_pick_random() >> 11)
            / (double) ((uint64_t) 1 << 53);
 }
 
@@ -581,6 +588,6 @@ ngx_gateway_select_pick_seed(void)
     }
 
     for (i = 0; i < NGX_GATEWAY_SELECT_AHEAD; i++) {
-        ngx_gateway_select_next[i] = ngx_gateway_select_random();
+        ngx_gateway_select_next[i] = ngx_gateway_select_pick_random();
     }
 }

@@ -150,6 +150,9 @@ void ngx_gateway_select_learn(ngx_gateway_select_node_t *node);
 /* Worker's start: seeds the random numbers. */
 void ngx_gateway_select_pick_seed(void);
 
+/* All 64 bits of it are random; nothing that must not be guessed. */
+uint64_t ngx_gateway_select_random(void);
+
 /*
  * Worker's start and end: takes a row of in-flight counters.  Without a row
  * (too many old workers still end) what this worker has in flight is not
@@ -165,6 +168,7 @@ void ngx_gateway_select_rows_sweep(ngx_gateway_select_main_conf_t *gmcf);
 uint32_t ngx_gateway_select_inflight(ngx_gateway_select_chain_sh_t *chain,
     uint32_t node);
 
+/* No later pick of this call is of the node, nor of its operator if it can. */
 void ngx_gateway_select_tried_add(ngx_gateway_select_tried_t *tried,
     ngx_gateway_select_pick_t *pick);
 

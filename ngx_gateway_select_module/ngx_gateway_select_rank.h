@@ -81,6 +81,7 @@ void ngx_gateway_select_rank_begin(ngx_gateway_select_ranker_t *ranker,
  */
 ngx_int_t ngx_gateway_select_rank_step(ngx_gateway_select_ranker_t *ranker);
 
+/* Frees the memory of its turns, which the next one takes again. */
 void ngx_gateway_select_rank_free(ngx_gateway_select_ranker_t *ranker);
 
 /* The whole turn of a new chain, before there are workers that pick. */

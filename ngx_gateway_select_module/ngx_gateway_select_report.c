@@ -43,7 +43,6 @@ static ngx_int_t ngx_gateway_select_report_nodes(
     ngx_gateway_select_report_t *report);
 static void ngx_gateway_select_report_copy(
     ngx_gateway_select_report_t *report, uint32_t i);
-static uint64_t ngx_gateway_select_report_clock(void);
 
 
 /* of the worker: the last slice, and whose it was, only to be compared */
@@ -309,7 +308,7 @@ ngx_gateway_select_report_fill(ngx_gateway_select_report_t *report,
     ngx_int_t   rc;
 
     p = b->last;
-    begun = ngx_gateway_select_report_clock();
+    begun = ngx_gateway_select_cpu_ns();
 
     report->now = ngx_gateway_select_now();
 
@@ -324,7 +323,7 @@ ngx_gateway_select_report_fill(ngx_gateway_select_report_t *report,
             p = report->item(report, p);
         }
 
-        now = ngx_gateway_select_report_clock();
+        now = ngx_gateway_select_cpu_ns();
 
     } while (rc != NGX_DONE
              && b->end - p >= NGX_GATEWAY_SELECT_ITEM_LEN
@@ -650,17 +649,4 @@ ngx_gateway_select_report_copy(ngx_gateway_select_report_t *report,
     if (report->seat->sessions == 0) {
         report->url.len = ngx_gateway_select_open(&report->url);
     }
-}
-
-
-/* ns of the processor: what other processes take of it is not our work */
-
-static uint64_t
-ngx_gateway_select_report_clock(void)
-{
-    struct timespec  ts;
-
-    (void) clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-
-    return (uint64_t) ts.tv_sec * 1000000000 + ts.tv_nsec;
 }

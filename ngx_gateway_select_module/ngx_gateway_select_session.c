@@ -287,7 +287,7 @@ ngx_gateway_select_session_refresh(ngx_gateway_select_main_conf_t *gmcf,
         return NGX_ERROR;
     }
 
-    ngx_gateway_select_pool_allocator(pool, &a);
+    mesh_pool_allocator(pool, &a);
 
     app.data = session->app_key;
     app.len = GATEWAY_DISPATCH_KEY;

@@ -45,7 +45,7 @@ ngx_gateway_select_payload(ngx_gateway_select_main_conf_t *gmcf,
 {
     pocket_alloc_t  a;
 
-    ngx_gateway_select_pool_allocator(pool, &a);
+    mesh_pool_allocator(pool, &a);
 
     payload->relay.block_height = ngx_gateway_select_signed_height(gmcf,
                                                                    pick);
@@ -106,7 +106,7 @@ ngx_gateway_select_sign(ngx_gateway_select_main_conf_t *gmcf,
         return rc;
     }
 
-    ngx_gateway_select_pool_allocator(pool, &a);
+    mesh_pool_allocator(pool, &a);
 
     if (ngx_gateway_select_signed_answer(gmcf, verify, relay, &a, pool)
         != NGX_OK)

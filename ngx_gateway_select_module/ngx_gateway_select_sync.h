@@ -156,8 +156,11 @@ ngx_uint_t ngx_gateway_select_sync_take(ngx_gateway_select_sync_chain_t *sc,
 /* The next roll-ups, if any are due: as ngx_gateway_select_sync_push(). */
 ngx_int_t ngx_gateway_select_sync_sums(ngx_gateway_select_sync_chain_t *sc,
     mesh_redis_handler_pt handler);
+
+/* They are in Redis: on to the next ones. */
 void ngx_gateway_select_sync_summed(ngx_gateway_select_sync_chain_t *sc);
 
+/* The handler of the script's answer; data is the chain's. */
 void ngx_gateway_select_sync_answer(void *data, mesh_redis_outcome_e outcome,
     mesh_redis_reply_t *reply);
 

@@ -153,7 +153,7 @@ ngx_gateway_select_question_send(ngx_gateway_select_question_t *question,
         return;
     }
 
-    ngx_gateway_select_pool_allocator(question->pool, &a);
+    mesh_pool_allocator(question->pool, &a);
 
     request = &question->request;
 
@@ -193,7 +193,7 @@ ngx_gateway_select_question_answer(void *data, mesh_http_result_t *result)
     question->exchange = NULL;
 
     if (result->outcome == MESH_HTTP_OK) {
-        ngx_gateway_select_pool_allocator(question->pool, &a);
+        mesh_pool_allocator(question->pool, &a);
 
         body.len = result->body.len;
         body.data = result->body.data;

@@ -370,3 +370,14 @@ ngx_gateway_select_zone_warn(ngx_gateway_select_zone_t *zone)
                    "nodes are left out; make it, or \"gateway_max_nodes\", "
                    "larger");
 }
+
+
+uint64_t
+ngx_gateway_select_cpu_ns(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+
+    return (uint64_t) ts.tv_sec * 1000000000 + ts.tv_nsec;
+}

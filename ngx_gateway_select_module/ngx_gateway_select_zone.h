@@ -390,6 +390,12 @@ ngx_gateway_select_unpack(ngx_gateway_select_option_t *option,
 #define ngx_gateway_select_now()                                              \
     ((uint64_t) ngx_cached_time->sec * 1000 + ngx_cached_time->msec)
 
+/*
+ * ns of the processor that this worker has had, for work in slices: what
+ * other processes take meanwhile does not count.
+ */
+uint64_t ngx_gateway_select_cpu_ns(void);
+
 
 /*
  * Declares the zone of mesh_zone (ours is "NAME:gateway"); config time, once
