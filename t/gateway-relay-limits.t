@@ -172,4 +172,40 @@ sub reason { return $_[0]{body} =~ /"reason":"(\w*)"/ ? $1 : '' }
     $servers->stop;
 }
 
+# nodes of one host share what it may have in flight
+
+{
+    my $servers = MeshServers->start(1, delay => 60000);
+    my $host = 'http://127.0.0.1:' . $servers->port(0);
+    my $nodes = join '', map {
+        "node $host/$_ name=h$_ operator=h$_;\n"
+    } 0 .. 5;
+    my $gateway = MeshPool->new(server => $location,
+        http => "gateway_chain eth { family evm; check_interval 60s;
+                     timeout 60s; hedge off; operator_cap 100%;
+                     max_ejected 1%; $nodes }")->start;
+
+    # writes are not asked twice, however late they are
+
+    my $write = '{"jsonrpc":"2.0","id":1,"method":"eth_sendRawTransaction",'
+                . '"params":["0x00"]}';
+    my @callers;
+    ok($gateway->wait(sub {
+        for (1 .. 50) {
+            last if @callers == 1500;
+            my $s = $gateway->connect or die "connect: $!";
+            syswrite $s, $gateway->request('/relay/eth', body => $write);
+            push @callers, $s;
+        }
+        return $servers->count(0) >= 1024;
+    }, 60), 'so many are asked of one host');
+
+    my $a = $gateway->ask('/relay/eth');
+    is($a->{status}, 503, 'one more is not');
+    is(reason($a), 'tried', 'its reason');
+    is($servers->count(0), 1024, 'nor was it sent');
+    $gateway->end;
+    $servers->stop;
+}
+
 done_testing();

@@ -8,6 +8,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use JSON::PP ();
 use MeshClock;
 use MeshDispatcher;
 use MeshGateway;
@@ -33,8 +34,10 @@ sub gateway {
                    location /code { mesh_test_session_code; }');
     $gateway->{dispatchers} = [grep { ref } @$dispatchers];
     $gateway->write_file('apps.json', apps(@apps), 0600);
+    $gateway->write_file('auth.json', '{"Value":"token","Issued":""}', 0600);
     $gateway->{http} = "gateway_dispatcher $urls;
-                        gateway_apps $gateway->{dir}/apps.json;"
+                        gateway_apps $gateway->{dir}/apps.json;
+                        gateway_auth $gateway->{dir}/auth.json;"
         . join '', map { "gateway_chain $_ { family none; }" }
                        qw(0001 0021 0040);
     return $gateway->start;
@@ -178,6 +181,50 @@ sub clean {
        'without the other, once for each start');
     is($dispatcher->stat('dispatch_same'), 1, 'each by one question at a time');
     clean($gateway, 'empty');
+}
+
+# A servicer in the sessions of two applications: it has the allowances of
+# both, and the share of one servicer.
+
+{
+    my $dispatcher = MeshDispatcher->start(height => 6, apps => "$one,$two",
+                                           nodes => 3, max_relays => 300,
+                                           "shift_$two" => 2);
+    my $gateway = gateway([$dispatcher], 'app1', 'app2');
+    within($gateway, 20, sub { scalar(sessions($gateway)) == 2 },
+           'sessions of two applications');
+
+    my @keys = map { MeshDispatcher::servicer($_) } 1 .. 5;
+    my %row;
+    $gateway->wait_for(sub {
+        my ($status, $body) = $gateway->send(undef,
+            '/gateway/nodes?chain=0021', 'Authorization: token');
+        %row = map { $_->{node} => $_ } @{ JSON::PP::decode_json($body) }
+            if $status == 200;
+        return 5 == grep { $row{$_} && $row{$_}{share} } @keys;
+    }) or fail('all of them are told of');
+
+    is(join(' ', map { $row{$_}{sessions} } @keys), '1 1 2 1 1',
+       'one is in both');
+    is(join(' ', map { $row{$_}{allowance} } @keys), '100 100 200 100 100',
+       'and has the allowance of both');
+
+    my %n;
+    my $finds = 0;
+    while ($finds < 1000) {
+        my (undef, $body) = $gateway->get('/gateway/find/0021');
+        my ($key) = $body =~ /"public_key":"(\w+)"/ or next;
+        $n{$key}++;
+        $finds++;
+    }
+    is(scalar(keys %n), 5, 'all are found');
+
+    # a fifth each: five times the deviation of 1,000 draws is 0.063
+    for my $i (0 .. 4) {
+        cmp_ok(abs($n{ $keys[$i] } / $finds - 0.2), '<', 0.065,
+               "servicer $i has its share");
+    }
+    clean($gateway, 'seats');
 }
 
 # Dispatchers: down, garbage, lagging, stale, hanging.

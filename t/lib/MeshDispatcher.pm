@@ -17,7 +17,8 @@ package MeshDispatcher;
 #   empty               those whose dispatch is 200 without a session
 #   stale               so many sessions ago are those that are dispatched
 #   faulty (0)          so many nodes of a session are null, or have a bad key
-#   shift (0)           the first servicer of a session is that one after
+#   shift (0)           the first servicer of a session is that one after;
+#                       shift_KEY: of that application's
 #   servicers           KEY@URL, ... instead of those that are made up
 #
 # Statistics: height_is, app_is, param_is, dispatch_is (requests), each with
@@ -168,7 +169,7 @@ sub dispatch {
     my $nodes = join ',', map {
         $_ <= $set->{faulty}
             ? ('null', '{"public_key":"00","service_url":"http://x"}')[$_ % 2]
-            : node($_ + $set->{shift})
+            : node($_ + ($set->{"shift_$app"} // $set->{shift}))
     } 1 .. $set->{nodes};
 
     $nodes = join ',', map { listing(split /@/, $_, 2) }
