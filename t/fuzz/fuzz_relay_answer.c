@@ -2,9 +2,10 @@
 /*
  * Fuzzer of what a call's answer goes through: a servicer's relay answer read
  * as it comes (shared/pocket_answer.c), then the reader of faults, the
- * judgment by what was asked (gateway_call.c), and the ids of filters in it
- * (gateway_filter.c).  Pieces change nothing, slices lie within their text,
- * and a tag that was put into an answer comes out of it again.
+ * judgment by what was asked (gateway_call.c), the ids of filters in it
+ * (gateway_filter.c), and batches in parts (gateway_parts.c).  Pieces change
+ * nothing, slices lie within their text, a tag that was put into an answer
+ * comes out of it again, and parts and their one answer are batches.
  *
  * Input: dialect, form (bit 0: of a servicer, bit 1: its signature is
  * verified), size of pieces, length of the request in 16 bytes (a byte each);
@@ -15,8 +16,10 @@
 #include "fuzz_memory.h"
 
 #include "../../ngx_gateway_select_module/gateway_filter.h"
+#include "../../ngx_gateway_select_module/gateway_parts.h"
 #include "pocket_answer.h"
 #include "pocket_hash.h"
+#include "pocket_json.h"
 
 #include <string.h>
 
@@ -49,6 +52,9 @@ static void fuzz_judge(const gateway_call_t *call,
 static void fuzz_filter(const gateway_call_t *call,
     gateway_dialect_e dialect, const pocket_str_t *body,
     const pocket_str_t *answer, pocket_alloc_t *a);
+static void fuzz_parts(const gateway_call_t *call, gateway_dialect_e dialect,
+    const pocket_str_t *body, const pocket_str_t *answer, pocket_alloc_t *a);
+static int fuzz_event(void *data, const pocket_json_event_t *ev);
 static void fuzz_within(const pocket_str_t *slice, const pocket_str_t *text);
 static unsigned fuzz_same(const pocket_str_t *one, const pocket_str_t *other);
 static pocket_str_t fuzz_copy(const uint8_t *data, size_t len,
@@ -105,6 +111,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         fuzz_judge(&call, &whole);
         fuzz_filter(&call, fuzz_dialect(data), &request, &whole.text, &a);
+        fuzz_parts(&call, fuzz_dialect(data), &request, &whole.text, &a);
     }
 
     fuzz_free(blocks);
@@ -266,6 +273,55 @@ fuzz_filter(const gateway_call_t *call, gateway_dialect_e dialect,
     fuzz_check(plain.len <= body->len);
 
     (void) gateway_filter_tag_of(&call->filter);
+}
+
+
+/* All parts but every third one have this answer. */
+
+static void
+fuzz_parts(const gateway_call_t *call, gateway_dialect_e dialect,
+    const pocket_str_t *body, const pocket_str_t *answer, pocket_alloc_t *a)
+{
+    uint32_t              i, n;
+    pocket_str_t          out;
+    gateway_parts_t       parts;
+    pocket_json_error_t   err;
+
+    static const pocket_str_t  gone = pocket_string("gone");
+
+    fuzz_check(gateway_parts_split(&parts, call, dialect, body, a)
+               == POCKET_OK);
+
+    if (parts.n == 0) {
+        return;
+    }
+
+    for (n = 0, i = 0; i < parts.n; i++) {
+        n += parts.parts[i].n;
+
+        fuzz_check(parts.parts[i].n > 0);
+        fuzz_check(pocket_json_read(&parts.parts[i].body, fuzz_event, NULL,
+                                    &err)
+                   == 1);
+
+        parts.parts[i].message = gone;
+
+        if (i % 3 != 2) {
+            parts.parts[i].answer = *answer;
+        }
+    }
+
+    fuzz_check(n <= parts.ncalls);
+
+    fuzz_check(gateway_parts_join(&parts, &out, a) == POCKET_OK);
+    fuzz_check(pocket_json_read(&out, fuzz_event, NULL, &err) == 1);
+}
+
+
+static int
+fuzz_event(void *data, const pocket_json_event_t *ev)
+{
+    return 1;
 }
 
 
