@@ -253,7 +253,7 @@ ngx_uint_t ngx_gateway_select_session_alone(
 
 /*
  * _hearsay.c: reads the letters; and while no dispatcher tells a height, or a
- * session, servicers of the sessions there are are asked for both.
+ * session, the servicers of the last sessions are asked for both.
  */
 void ngx_gateway_select_hearsay_tick(
     ngx_gateway_select_registry_t *registry);

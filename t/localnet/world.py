@@ -5,6 +5,7 @@ The rig (LOCALNET) has the programs: relaygen is chain and proxy, localnet the
 full node (POCKET_CORE).  Only what was started here is ended.
 """
 
+import glob
 import json
 import os
 import shutil
@@ -22,6 +23,8 @@ from servers import (BUILD, Failure, HTTP, NGINX, Process, Redis, TOP,
 RIG = os.environ.get("LOCALNET", os.path.join(TOP,
                                               "../shared/rigs/localnet"))
 RELAYGEN = os.path.join(RIG, "bin/relaygen")
+FAKETIME = glob.glob("/usr/lib*/**/faketime/libfaketimeMT.so.1",
+                     recursive=True)
 CHAIN = "0021"
 TOKEN = "gateway-token"
 CHECK = 5           # s, between two checks of a node
@@ -44,7 +47,9 @@ EDGE = "load_module %(build)s/ngx_mesh_relay_module.so;\n" + HTTP + """
 }
 """
 
-GATEWAY = "load_module %(build)s/ngx_gateway_select_module.so;\n" + HTTP + """
+GATEWAY = """%(environment)s
+load_module %(build)s/ngx_gateway_select_module.so;
+""" + HTTP + """
     mesh_zone gateway:16m;
     gateway_auth %(dir)s/auth.json;
 %(http)s
@@ -100,11 +105,11 @@ class Nginx(Process):
         self.names = {**conf_names(self.dir, port, self.workers),
                       "connections": 2048, "level": "info", **names}
 
-    def run(self):
+    def run(self, **options):
         path = os.path.join(self.dir, "nginx.conf")
         write(path, self.conf % self.names)
         self.start(NGINX, "-p", self.dir, "-c", path,
-                   "-e", self.dir + "/error.log")
+                   "-e", self.dir + "/error.log", **options)
         wait_for(self.name, 10,
                  lambda: self.alive() and listens(self.address, self.port))
         return self
@@ -117,10 +122,26 @@ class Edge(Nginx):
 class Gateway(Nginx):
     conf = GATEWAY
     workers = 2
+    environment = {}
 
     def run(self):
         write(self.dir + "/auth.json", json.dumps({"Value": TOKEN}))
-        return super().run()
+        self.names["environment"] = "".join("env %s;\n" % name
+                                            for name in self.environment)
+        return super().run(env={**os.environ, **self.environment})
+
+    def own_clock(self):
+        """The time of day of this gateway alone, which step() changes."""
+        self.step(0)
+        self.environment = {"LD_PRELOAD": FAKETIME[0],
+                            "FAKETIME_TIMESTAMP_FILE": self.dir + "/clock",
+                            "FAKETIME_NO_CACHE": "1",
+                            "DONT_FAKE_MONOTONIC": "1"}
+
+    def step(self, seconds):
+        path = self.dir + "/clock"
+        write(path + ".new", "%+d\n" % seconds)
+        os.rename(path + ".new", path)
 
     def url(self, path):
         return "http://127.0.0.1:%d%s" % (self.port, path)
@@ -269,7 +290,7 @@ class World:
         return self
 
     def run_gateway(self, keys="", operators=None, witness=False,
-                    altruist=False, dispatchers=None):
+                    altruist=False, dispatchers=None, own_clock=False):
         """operators: names, in the order of the nodes"""
         names = operators or [n.name for n in self.nodes]
         http = "    mesh_redis unix:%s;\n" % self.store.socket
@@ -292,8 +313,12 @@ class World:
                             % (n.url, CHAIN, n.name, name)
                             for n, name in zip(self.nodes, names))
 
-        return Gateway("gateway", self.dir, self.port, http=http,
-                       chain=CHAIN, check=CHECK, keys=keys).run()
+        gateway = Gateway("gateway", self.dir, self.port, http=http,
+                          chain=CHAIN, check=CHECK, keys=keys)
+        if own_clock:
+            gateway.own_clock()
+
+        return gateway.run()
 
     def honest(self, port):
         """A chain that is none of the nodes'."""
