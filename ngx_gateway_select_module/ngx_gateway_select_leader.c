@@ -318,6 +318,8 @@ ngx_gateway_select_leader_take(ngx_gateway_select_leader_t *leader)
     mine = (old == ngx_pid) || ngx_gateway_select_leader_free(zone);
 
     if (mine) {
+        ngx_gateway_select_clock_follow(sh);
+
         sh->leader = ngx_pid;
         sh->leader_generation = zone->generation;
         sh->leader_until = ngx_current_msec + NGX_GATEWAY_SELECT_LEASE

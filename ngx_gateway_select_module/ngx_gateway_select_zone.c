@@ -4,6 +4,7 @@
  */
 
 
+#include "gateway_clock.h"
 #include "ngx_gateway_select_client.h"
 #include "ngx_gateway_select_history.h"
 #include "ngx_gateway_select_pick.h"
@@ -15,6 +16,7 @@
 #define NGX_GATEWAY_SELECT_ZONE_SUFFIX  "gateway"
 
 
+static uint64_t ngx_gateway_select_clock_wanted(void);
 static ngx_int_t ngx_gateway_select_zone_init(ngx_shm_zone_t *shm_zone,
     void *data);
 static ngx_int_t ngx_gateway_select_zone_create(
@@ -26,6 +28,12 @@ static ngx_gateway_select_chain_sh_t *ngx_gateway_select_zone_lookup(
     ngx_gateway_select_sh_t *sh, ngx_str_t *name, uint32_t hash);
 static ngx_gateway_select_chain_sh_t *ngx_gateway_select_zone_chain_new(
     ngx_gateway_select_zone_t *zone, ngx_str_t *name, uint32_t hash);
+
+
+static volatile uint64_t    ngx_gateway_select_no_clock;
+
+volatile uint64_t          *ngx_gateway_select_clock =
+    &ngx_gateway_select_no_clock;
 
 
 ngx_int_t
@@ -78,6 +86,8 @@ ngx_gateway_select_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     zone->shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
     zone->sh = (ngx_gateway_select_sh_t *) head;
 
+    ngx_gateway_select_clock = &zone->sh->clock;
+
     if (rc == NGX_DECLINED
         && ngx_gateway_select_zone_create(zone) != NGX_OK)
     {
@@ -97,6 +107,8 @@ ngx_gateway_select_zone_create(ngx_gateway_select_zone_t *zone)
     sh = zone->sh;
 
     sh->nrows = ngx_gateway_select_zone_rows(zone);
+    sh->clock = ngx_gateway_select_clock_wanted();
+    sh->clock_at = ngx_current_msec;
 
     randombytes_buf(id, sizeof(id));
     ngx_hex_dump(sh->id, id, sizeof(id));
@@ -108,6 +120,29 @@ ngx_gateway_select_zone_create(ngx_gateway_select_zone_t *zone)
     }
 
     return ngx_gateway_select_clients_create(zone);
+}
+
+
+/* What the time of day is ahead of the monotonic clock. */
+
+static uint64_t
+ngx_gateway_select_clock_wanted(void)
+{
+    ngx_time_t  *tp;
+
+    tp = ngx_timeofday();
+
+    return (uint64_t) tp->sec * 1000 + tp->msec - ngx_current_msec;
+}
+
+
+void
+ngx_gateway_select_clock_follow(ngx_gateway_select_sh_t *sh)
+{
+    sh->clock = gateway_clock_follow(sh->clock,
+                                     ngx_gateway_select_clock_wanted(),
+                                     ngx_current_msec - sh->clock_at);
+    sh->clock_at = ngx_current_msec;
 }
 
 

@@ -266,6 +266,10 @@ struct ngx_gateway_select_sh_s {
     ngx_msec_t                     leader_until;
     ngx_atomic_uint_t              leader_generation;
 
+    /* ms beyond the monotonic clock, and when it last followed */
+    volatile uint64_t              clock;
+    ngx_msec_t                     clock_at;
+
     /* chains, found by hash without a lock: places + 1, 0: free */
     ngx_atomic_t                   nchains;
     ngx_gateway_select_chain_sh_t *chains[NGX_GATEWAY_SELECT_CHAINS_MAX];
@@ -385,10 +389,19 @@ ngx_gateway_select_unpack(ngx_gateway_select_option_t *option,
 #define ngx_gateway_select_prefetch(p)  __builtin_prefetch(p)
 
 
-/* Wall clock in ms: what records are kept by. */
+/*
+ * What records are kept by: wall clock ms that never leap, by the zone's clock
+ * in all processes (see gateway_clock.h).
+ */
+
+extern volatile uint64_t  *ngx_gateway_select_clock;
 
 #define ngx_gateway_select_now()                                              \
-    ((uint64_t) ngx_cached_time->sec * 1000 + ngx_cached_time->msec)
+    ((uint64_t) ngx_current_msec + *ngx_gateway_select_clock)
+
+
+/* The leader, from time to time: follows the time of day. */
+void ngx_gateway_select_clock_follow(ngx_gateway_select_sh_t *sh);
 
 /*
  * ns of the processor that this worker has had, for work in slices: what

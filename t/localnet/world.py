@@ -23,8 +23,8 @@ from servers import (BUILD, Failure, HTTP, NGINX, Process, Redis, TOP,
 RIG = os.environ.get("LOCALNET", os.path.join(TOP,
                                               "../shared/rigs/localnet"))
 RELAYGEN = os.path.join(RIG, "bin/relaygen")
-FAKETIME = glob.glob("/usr/lib*/**/faketime/libfaketimeMT.so.1",
-                     recursive=True)
+FAKETIME = glob.glob("/usr/lib*/faketime/libfaketimeMT.so.1") \
+    + glob.glob("/usr/lib*/*/faketime/libfaketimeMT.so.1")
 CHAIN = "0021"
 TOKEN = "gateway-token"
 CHECK = 5           # s, between two checks of a node

@@ -220,7 +220,9 @@ ngx_mesh_test_session_height(ngx_str_t *name, gateway_found_t *found,
 
         if (ngx_memcmp(node->key, found->key.data, found->key.len) == 0) {
             node->fresh.height = (ngx_atomic_uint_t) height;
-            node->fresh.height_at = ngx_gateway_select_now();
+            node->fresh.height_at = (ngx_atomic_uint_t)
+                                    (ngx_cached_time->sec * 1000
+                                     + ngx_cached_time->msec);
         }
     }
 }
