@@ -17,16 +17,19 @@
 
 #define GATEWAY_CLOCK_PART   8
 
-/* beyond this the machine did not know what day it is, or has slept */
+/* 2020: before it the machine does not know what day it is */
 
-#define GATEWAY_CLOCK_LEAP   ((int64_t) 86400000)
+#define GATEWAY_CLOCK_KNOWN  ((uint64_t) 1577836800000)
 
 
 /*
- * What is to be added to the monotonic clock from now on, after ms of it have
- * passed: offset is what was, wanted what would give the time of day.
+ * What is to be added to the monotonic clock, which is at mono, from now on:
+ * offset is what was, wanted what would give the time of day; passed are the
+ * ms since the last time.  However far apart they are there is no leap: what
+ * gateways keep until some time would end at once, or never.  Only a machine
+ * that did not know what day it is takes it as soon as it does.
  */
-uint64_t gateway_clock_follow(uint64_t offset, uint64_t wanted,
+uint64_t gateway_clock_follow(uint64_t offset, uint64_t wanted, uint64_t mono,
     uint64_t passed);
 
 

@@ -141,6 +141,7 @@ ngx_gateway_select_clock_follow(ngx_gateway_select_sh_t *sh)
 {
     sh->clock = gateway_clock_follow(sh->clock,
                                      ngx_gateway_select_clock_wanted(),
+                                     ngx_current_msec,
                                      ngx_current_msec - sh->clock_at);
     sh->clock_at = ngx_current_msec;
 }
