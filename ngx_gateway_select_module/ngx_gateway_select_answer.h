@@ -1,6 +1,6 @@
 
 /*
- * Answers of the gateway's endpoints: JSON, and not to be cached.
+ * Answers of the gateway's endpoints: JSON mostly, and not to be cached.
  */
 
 
@@ -36,7 +36,7 @@ void ngx_gateway_select_tail(ngx_http_request_t *r, ngx_str_t *tail);
 ngx_int_t ngx_gateway_select_argument(ngx_http_request_t *r,
     const char *name, ngx_str_t *value);
 
-/* The headers; length -1: it is not known. */
+/* The headers; length -1: it is not known.  Without a type it is JSON. */
 ngx_int_t ngx_gateway_select_header(ngx_http_request_t *r, ngx_uint_t status,
     off_t length);
 

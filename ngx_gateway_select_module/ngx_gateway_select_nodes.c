@@ -15,8 +15,6 @@
 static ngx_int_t ngx_gateway_select_nodes_handler(ngx_http_request_t *r);
 static u_char *ngx_gateway_select_nodes_item(
     ngx_gateway_select_report_t *report, u_char *p);
-static const char *ngx_gateway_select_nodes_state(
-    ngx_gateway_select_report_t *report);
 static u_char *ngx_gateway_select_nodes_excluded(
     ngx_gateway_select_report_t *report, u_char *p);
 static u_char *ngx_gateway_select_nodes_lacking(
@@ -43,6 +41,13 @@ ngx_gateway_select_endpoint_t  ngx_gateway_select_nodes_endpoint = {
 
 ngx_gateway_select_endpoint_t  ngx_gateway_select_qosnodes_endpoint = {
     ngx_gateway_select_qosnodes_handler
+};
+
+
+const char  *ngx_gateway_select_node_states[NGX_GATEWAY_SELECT_NODE_STATES] =
+{
+    "in", "idle", "spent", "backup", "out", "degraded", "down", "cordoned",
+    "drained"
 };
 
 
@@ -79,7 +84,8 @@ ngx_gateway_select_nodes_item(ngx_gateway_select_report_t *report, u_char *p)
     p = ngx_gateway_select_text(p, ",\"operator\":", &report->operator);
 
     p = ngx_sprintf(p, ",\"state\":\"%s\"",
-                    ngx_gateway_select_nodes_state(report));
+                    ngx_gateway_select_node_states[
+                        ngx_gateway_select_node_state(report)]);
 
     p = ngx_gateway_select_nodes_excluded(report, p);
     p = ngx_gateway_select_nodes_lacking(report, p);
@@ -113,10 +119,8 @@ ngx_gateway_select_nodes_item(ngx_gateway_select_report_t *report, u_char *p)
 }
 
 
-/* The one word for it; what is out for several reasons tells the last. */
-
-static const char *
-ngx_gateway_select_nodes_state(ngx_gateway_select_report_t *report)
+ngx_gateway_select_node_state_e
+ngx_gateway_select_node_state(ngx_gateway_select_report_t *report)
 {
     ngx_gateway_select_node_t    *node;
     ngx_gateway_select_seats_t   *seat;
@@ -125,34 +129,35 @@ ngx_gateway_select_nodes_state(ngx_gateway_select_report_t *report)
     seat = report->seat;
 
     if (node->flags & NGX_GATEWAY_SELECT_DRAINED) {
-        return "drained";
+        return NGX_GATEWAY_SELECT_NODE_DRAINED;
     }
 
     if (node->flags & NGX_GATEWAY_SELECT_CORDONED) {
-        return "cordoned";
+        return NGX_GATEWAY_SELECT_NODE_CORDONED;
     }
 
     if (seat->server && seat->server->down) {
-        return "down";
+        return NGX_GATEWAY_SELECT_NODE_DOWN;
     }
 
     if (node->degraded) {
-        return "degraded";
+        return NGX_GATEWAY_SELECT_NODE_DEGRADED;
     }
 
     if (node->factors.excluded) {
-        return "out";
+        return NGX_GATEWAY_SELECT_NODE_OUT;
     }
 
     if (seat->server && seat->server->backup) {
-        return "backup";
+        return NGX_GATEWAY_SELECT_NODE_BACKUP;
     }
 
     if (seat->sessions && seat->used >= seat->allowance) {
-        return "spent";
+        return NGX_GATEWAY_SELECT_NODE_SPENT;
     }
 
-    return node->chosen ? "in" : "idle";
+    return node->chosen ? NGX_GATEWAY_SELECT_NODE_IN
+                        : NGX_GATEWAY_SELECT_NODE_IDLE;
 }
 
 

@@ -1,7 +1,7 @@
 
 /*
- * Long answers in slices: a JSON array of items, one for each node or for
- * each node of each session.
+ * Long answers in slices: mostly a JSON array of items, one for each node or
+ * for each node of each session.
  */
 
 
@@ -23,6 +23,8 @@
 #define NGX_GATEWAY_SELECT_REPORT_SEEN   60000      /* ms */
 
 
+static u_char *ngx_gateway_select_report_json(
+    ngx_gateway_select_report_t *report, u_char *p);
 static void ngx_gateway_select_report_write(ngx_http_request_t *r);
 static ngx_uint_t ngx_gateway_select_report_turn(
     ngx_gateway_select_report_t *report);
@@ -55,7 +57,26 @@ ngx_int_t
 ngx_gateway_select_report(ngx_http_request_t *r,
     ngx_gateway_select_item_pt item, ngx_uint_t sessions)
 {
-    ngx_int_t                        rc;
+    ngx_int_t                     rc;
+    ngx_gateway_select_report_t  *report;
+
+    report = ngx_gateway_select_report_create(r, &rc);
+
+    if (report == NULL) {
+        return rc;
+    }
+
+    report->item = item;
+    report->sessions = sessions;
+
+    return ngx_gateway_select_report_begin(report,
+                                           ngx_gateway_select_report_json);
+}
+
+
+ngx_gateway_select_report_t *
+ngx_gateway_select_report_create(ngx_http_request_t *r, ngx_int_t *rc)
+{
     ngx_str_t                        chain;
     ngx_gateway_select_report_t     *report;
     ngx_gateway_select_main_conf_t  *gmcf;
@@ -63,33 +84,48 @@ ngx_gateway_select_report(ngx_http_request_t *r,
     gmcf = ngx_http_get_module_main_conf(r, ngx_gateway_select_module);
 
     if (!ngx_gateway_select_accept(r, NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD",
-                                   &rc))
+                                   rc))
     {
-        return rc;
+        return NULL;
     }
 
+    *rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+
     if (ngx_gateway_select_argument(r, "chain", &chain) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NULL;
     }
 
     if (chain.len
         && (gmcf->shm_zone == NULL
             || ngx_gateway_select_zone_chain(gmcf, &chain) == NULL))
     {
-        return ngx_gateway_select_refuse(r, NGX_HTTP_NOT_FOUND,
-                                         "there is no chain", &chain);
+        *rc = ngx_gateway_select_refuse(r, NGX_HTTP_NOT_FOUND,
+                                        "there is no chain", &chain);
+        return NULL;
     }
 
     report = ngx_pcalloc(r->pool, sizeof(ngx_gateway_select_report_t));
     if (report == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NULL;
     }
 
     report->request = r;
     report->gmcf = gmcf;
-    report->item = item;
-    report->sessions = sessions;
     report->only = chain;
+
+    return report;
+}
+
+
+ngx_int_t
+ngx_gateway_select_report_begin(ngx_gateway_select_report_t *report,
+    ngx_gateway_select_step_pt step)
+{
+    ngx_int_t            rc;
+    ngx_http_request_t  *r;
+
+    r = report->request;
+    report->step = step;
 
     rc = ngx_gateway_select_header(r, NGX_HTTP_OK, -1);
 
@@ -303,9 +339,8 @@ static void
 ngx_gateway_select_report_fill(ngx_gateway_select_report_t *report,
     ngx_buf_t *b)
 {
-    u_char     *p;
-    uint64_t    begun, now;
-    ngx_int_t   rc;
+    u_char    *p;
+    uint64_t   begun, now;
 
     p = b->last;
     begun = ngx_gateway_select_cpu_ns();
@@ -313,38 +348,51 @@ ngx_gateway_select_report_fill(ngx_gateway_select_report_t *report,
     report->now = ngx_gateway_select_now();
 
     do {
-        rc = ngx_gateway_select_report_next(report);
-
-        if (rc == NGX_OK) {
-            *p++ = report->some ? ',' : '[';
-            *p++ = LF;
-
-            report->some = 1;
-            p = report->item(report, p);
-        }
-
+        p = report->step(report, p);
         now = ngx_gateway_select_cpu_ns();
 
-    } while (rc != NGX_DONE
+    } while (!report->done
              && b->end - p >= NGX_GATEWAY_SELECT_ITEM_LEN
              && now - begun < NGX_GATEWAY_SELECT_REPORT_SLICE);
 
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, report->request->connection->log, 0,
                    "gateway report: %uL us", (now - begun) / 1000);
 
-    if (rc == NGX_DONE) {
-        report->done = 1;
+    b->last = p;
+}
 
-        if (!report->some) {
-            *p++ = '[';
-        }
 
-        *p++ = LF;
-        *p++ = ']';
-        *p++ = LF;
+static u_char *
+ngx_gateway_select_report_json(ngx_gateway_select_report_t *report, u_char *p)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_gateway_select_report_next(report);
+
+    if (rc == NGX_AGAIN) {
+        return p;
     }
 
-    b->last = p;
+    if (rc == NGX_OK) {
+        *p++ = report->some ? ',' : '[';
+        *p++ = LF;
+
+        report->some = 1;
+
+        return report->item(report, p);
+    }
+
+    report->done = 1;
+
+    if (!report->some) {
+        *p++ = '[';
+    }
+
+    *p++ = LF;
+    *p++ = ']';
+    *p++ = LF;
+
+    return p;
 }
 
 

@@ -21,6 +21,13 @@
 
 typedef struct ngx_gateway_select_report_s  ngx_gateway_select_report_t;
 
+/*
+ * A step of an answer: writes at most ITEM_LEN bytes, or nothing, and sets
+ * report->done with the last ones.
+ */
+typedef u_char *(*ngx_gateway_select_step_pt)(
+    ngx_gateway_select_report_t *report, u_char *p);
+
 /* Writes one item: report->node, in a session if session_height is not 0. */
 typedef u_char *(*ngx_gateway_select_item_pt)(
     ngx_gateway_select_report_t *report, u_char *p);
@@ -36,6 +43,22 @@ typedef struct {
 } ngx_gateway_select_seats_t;
 
 
+/* The one word for a node; what is out for several reasons has the last. */
+
+typedef enum {
+    NGX_GATEWAY_SELECT_NODE_IN = 0,
+    NGX_GATEWAY_SELECT_NODE_IDLE,          /* in no table */
+    NGX_GATEWAY_SELECT_NODE_SPENT,
+    NGX_GATEWAY_SELECT_NODE_BACKUP,
+    NGX_GATEWAY_SELECT_NODE_OUT,
+    NGX_GATEWAY_SELECT_NODE_DEGRADED,
+    NGX_GATEWAY_SELECT_NODE_DOWN,
+    NGX_GATEWAY_SELECT_NODE_CORDONED,
+    NGX_GATEWAY_SELECT_NODE_DRAINED,
+    NGX_GATEWAY_SELECT_NODE_STATES
+} ngx_gateway_select_node_state_e;
+
+
 typedef enum {
     NGX_GATEWAY_SELECT_REPORT_PREPARE = 0,
     NGX_GATEWAY_SELECT_REPORT_SEATS,
@@ -46,7 +69,9 @@ typedef enum {
 struct ngx_gateway_select_report_s {
     ngx_http_request_t              *request;
     ngx_gateway_select_main_conf_t  *gmcf;
-    ngx_gateway_select_item_pt       item;
+    ngx_gateway_select_step_pt       step;
+    ngx_gateway_select_item_pt       item;       /* of an array of JSON */
+    void                            *data;       /* of the step's own */
     ngx_str_t                        only;       /* chain; empty: all */
     uint64_t                         now;        /* wall ms */
 
@@ -83,13 +108,33 @@ struct ngx_gateway_select_report_s {
 };
 
 
-/* Begins, and gives what a content handler returns. */
+/*
+ * Begins an array of JSON, and gives what a content handler returns; sessions:
+ * an item for each node of each session.
+ */
 ngx_int_t ngx_gateway_select_report(ngx_http_request_t *r,
     ngx_gateway_select_item_pt item, ngx_uint_t sessions);
+
+/*
+ * The same in two, for answers of another form.  NULL: the request was
+ * refused, *rc is what the handler is to return.
+ */
+ngx_gateway_select_report_t *ngx_gateway_select_report_create(
+    ngx_http_request_t *r, ngx_int_t *rc);
+ngx_int_t ngx_gateway_select_report_begin(ngx_gateway_select_report_t *report,
+    ngx_gateway_select_step_pt step);
 
 /* Goes on to the next item; NGX_DONE: there are none left. */
 ngx_int_t ngx_gateway_select_report_next(ngx_gateway_select_report_t *report);
 
+
+/* Of report->node. */
+ngx_gateway_select_node_state_e ngx_gateway_select_node_state(
+    ngx_gateway_select_report_t *report);
+
+
+extern const char  *ngx_gateway_select_node_states[
+                        NGX_GATEWAY_SELECT_NODE_STATES];
 
 extern ngx_gateway_select_endpoint_t  ngx_gateway_select_nodes_endpoint;
 extern ngx_gateway_select_endpoint_t  ngx_gateway_select_qosnodes_endpoint;
