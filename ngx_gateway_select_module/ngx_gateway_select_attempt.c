@@ -5,7 +5,7 @@
  */
 
 
-#include "ngx_gateway_select_call.h"
+#include "ngx_gateway_select_metrics.h"
 
 
 /* tries in flight that are enough for a node, of all workers, and a host */
@@ -144,6 +144,7 @@ ngx_gateway_select_attempt_create(ngx_gateway_select_call_t *call)
     clcf = ngx_http_get_module_loc_conf(call->request, ngx_http_core_module);
 
     attempt->call = call;
+    attempt->hedging = call->hedging;
     attempt->hold.pool = attempt->pool;
     attempt->hold.path = clcf->client_body_temp_path;
     attempt->hold.memory = call->glcf->buffer;
@@ -560,9 +561,11 @@ static void
 ngx_gateway_select_attempt_told(ngx_gateway_select_attempt_t *attempt,
     mesh_http_result_t *result, gateway_try_e how)
 {
-    ngx_int_t                   seconds;
-    ngx_str_t                  *value;
-    ngx_gateway_select_call_t  *call;
+    ngx_int_t                      seconds;
+    ngx_str_t                     *value;
+    ngx_uint_t                     good;
+    ngx_gateway_select_call_t     *call;
+    ngx_gateway_select_metrics_t  *metrics;
 
     call = attempt->call;
 
@@ -577,7 +580,11 @@ ngx_gateway_select_attempt_told(ngx_gateway_select_attempt_t *attempt,
     }
 
     if (attempt->altruist) {
-        ngx_gateway_select_budget_altruist_told(call, how == GATEWAY_TRY_OK);
+        good = (how == GATEWAY_TRY_OK);
+        metrics = ngx_gateway_select_metrics(call->shared);
+
+        (void) ngx_atomic_fetch_add(&metrics->altruist[good], 1);
+        ngx_gateway_select_budget_altruist_told(call, good);
         return;
     }
 

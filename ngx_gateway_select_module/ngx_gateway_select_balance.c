@@ -14,6 +14,7 @@
 #include "gateway_fault.h"
 #include "ngx_gateway_select_balance.h"
 #include "ngx_gateway_select_client.h"
+#include "ngx_gateway_select_metrics.h"
 #include "ngx_gateway_select_upstream.h"
 
 
@@ -51,6 +52,7 @@ static ngx_table_elt_t *ngx_gateway_select_balance_retry_after(
     ngx_http_upstream_t *u);
 static void ngx_gateway_select_balance_pace(ngx_gateway_select_balance_t *b,
     ngx_table_elt_t *h);
+static void ngx_gateway_select_balance_count(void *data);
 
 
 static const gateway_try_e  ngx_gateway_select_balance_tries[] = {
@@ -67,6 +69,7 @@ ngx_gateway_select_balance_init(ngx_http_request_t *r,
     ngx_http_upstream_srv_conf_t *us)
 {
     ngx_str_t                                value;
+    ngx_pool_cleanup_t                      *cln;
     ngx_gateway_select_pool_t               *pool;
     ngx_gateway_select_balance_t            *b;
     ngx_gateway_select_upstream_loc_conf_t  *glcf;
@@ -85,9 +88,21 @@ ngx_gateway_select_balance_init(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
     b->request = r;
     b->pool = pool;
     b->past.home = NGX_GATEWAY_SELECT_NO_NODE;
+    b->begun = ngx_current_msec;
+    b->ended = ngx_current_msec;
+
+    if (pool->chain->sh) {
+        cln->handler = ngx_gateway_select_balance_count;
+        cln->data = b;
+    }
 
     if (pool->sticky) {
 
@@ -209,6 +224,7 @@ ngx_gateway_select_balance_begin(ngx_gateway_select_balance_t *b)
     ngx_gateway_select_node_t  *node;
 
     b->trying = 1;
+    b->tries++;
     b->scan = NULL;
     b->back = 0;
 
@@ -273,6 +289,8 @@ ngx_gateway_select_balance_end(ngx_gateway_select_balance_t *b,
     }
 
     b->trying = 0;
+    b->how = how;
+    b->ended = ngx_current_msec;
 
     if (b->pick.chain == NULL) {
         return;
@@ -533,4 +551,38 @@ ngx_gateway_select_balance_pace(ngx_gateway_select_balance_t *b,
     delay = ngx_min(delay, NGX_GATEWAY_SELECT_PACE_MAX / 1000);
 
     ngx_gateway_select_pace(&b->pick, (ngx_msec_t) delay * 1000);
+}
+
+
+/* With the request's end, when no try can follow: so it counts once. */
+
+static void
+ngx_gateway_select_balance_count(void *data)
+{
+    ngx_gateway_select_balance_t *b = data;
+
+    ngx_uint_t                  ended;
+    ngx_gateway_select_route_e  route;
+
+    route = NGX_GATEWAY_SELECT_ROUTE_NONE;
+
+    if (b->tries == 0) {
+        ended = NGX_GATEWAY_SELECT_ENDED_NO_NODE + NGX_GATEWAY_SELECT_EXCLUDED;
+
+    } else if (b->how == GATEWAY_TRY_OK) {
+        ended = NGX_GATEWAY_SELECT_ENDED_ANSWERED;
+        route = (b->tries == 1) ? NGX_GATEWAY_SELECT_ROUTE_NODE
+                                : NGX_GATEWAY_SELECT_ROUTE_RETRIED;
+
+    } else if (b->how == GATEWAY_TRY_CENSORED) {
+        ended = NGX_GATEWAY_SELECT_ENDED_GONE;
+
+    } else {
+        ended = NGX_GATEWAY_SELECT_ENDED_ERROR
+                + NGX_GATEWAY_SELECT_CALL_FAILED;
+    }
+
+    ngx_gateway_select_metrics_count(b->pool->chain->sh, route,
+                                     (ngx_gateway_select_ended_e) ended,
+                                     b->ended - b->begun);
 }

@@ -26,6 +26,10 @@ typedef struct {
     ngx_gateway_select_member_t       member;   /* as it was */
     ngx_event_t                       overdue;
     uint64_t                          client;   /* see _client.h */
+    ngx_uint_t                        tries;    /* begun so far */
+    gateway_try_e                     how;      /* the last one ended */
+    ngx_msec_t                        begun;
+    ngx_msec_t                        ended;
 
     gateway_scan_t                   *scan;     /* of the answer, or NULL */
     unsigned                          rpc:1;    /* JSON-RPC was asked */

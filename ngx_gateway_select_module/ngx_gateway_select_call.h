@@ -122,6 +122,7 @@ struct ngx_gateway_select_attempt_s {
     ngx_gateway_select_signed_t    *relay;     /* of a session, or NULL */
     unsigned                        begun_pick:1;
     unsigned                        late:1;
+    unsigned                        hedging:1;
     unsigned                        altruist:1;
     unsigned                        held:1;    /* a whole answer */
     unsigned                        sent:1;    /* a byte may have arrived */
@@ -170,6 +171,9 @@ struct ngx_gateway_select_call_s {
     ngx_gateway_select_attempt_t   *fallback;  /* a null, if none is better */
     ngx_gateway_select_attempt_t   *stream;    /* that goes on to the caller */
     ngx_gateway_select_reason_e     reason;    /* of the last pick */
+    ngx_uint_t                      route;     /* see _metrics.h */
+    ngx_uint_t                      ended;
+    ngx_msec_t                      took;
     unsigned                        write:1;
     unsigned                        verify:1;  /* answers are held, and */
                                                /*   signatures verified */
@@ -185,6 +189,7 @@ struct ngx_gateway_select_call_s {
     unsigned                        sticky:1;  /* only its origin is asked */
     unsigned                        fallen:1;  /* which is the altruist */
     unsigned                        blocked:1; /* the caller is slow */
+    unsigned                        told:1;    /* how it ends */
 };
 
 
@@ -329,6 +334,10 @@ void ngx_gateway_select_reply_json(ngx_gateway_select_call_t *call,
 
 /* The same without a call: gives what the content handler returns. */
 ngx_int_t ngx_gateway_select_reply_refuse(ngx_http_request_t *r,
+    ngx_gateway_select_call_error_e error);
+
+/* The error's name; NO_NODE has none, its reasons do. */
+ngx_str_t *ngx_gateway_select_reply_name(
     ngx_gateway_select_call_error_e error);
 
 /* An answer without a body to OPTIONS. */

@@ -8,9 +8,6 @@
 #include "ngx_gateway_select_checked.h"
 
 
-#define NGX_GATEWAY_SELECT_CHECKED_NAME  32
-
-
 /* generation: of the node's slot, when it was written */
 
 typedef struct {
@@ -18,6 +15,7 @@ typedef struct {
     uint64_t                         block;
     uint32_t                         generation;
     u_char                           outcome;
+    u_char                           open;         /* not counted yet */
     u_char                           value_len;
     u_char                           agreed_len;
     u_char                           value[NGX_GATEWAY_SELECT_CHECKED_LEN];
@@ -29,6 +27,8 @@ typedef struct {
     u_char                           rule;
     u_char                           len;
     u_char                           name[NGX_GATEWAY_SELECT_CHECKED_NAME];
+    uint64_t                         counts[
+                                         NGX_GATEWAY_SELECT_CHECKED_OUTCOMES];
 } ngx_gateway_select_checked_name_t;
 
 
@@ -45,12 +45,17 @@ static ngx_uint_t ngx_gateway_select_checked_same(
     ngx_gateway_select_watch_t *watch);
 static void ngx_gateway_select_checked_name(ngx_str_t *name,
     ngx_gateway_select_checked_name_t *kept);
+static void ngx_gateway_select_checked_keep(
+    ngx_gateway_select_checkeds_t *old, ngx_gateway_select_checked_name_t *kept);
 static void ngx_gateway_select_checked_free(ngx_gateway_select_zone_t *zone,
     ngx_gateway_select_chain_sh_t *chain);
 static ngx_gateway_select_checked_t *ngx_gateway_select_checked_lock(
     ngx_gateway_select_probe_t *probe);
 static void ngx_gateway_select_checked_unlock(
     ngx_gateway_select_probe_t *probe);
+static void ngx_gateway_select_checked_count(ngx_gateway_select_probe_t *probe,
+    ngx_gateway_select_checked_t *checked,
+    ngx_gateway_select_checked_e outcome);
 static u_char ngx_gateway_select_checked_copy(u_char *dst, ngx_str_t *src,
     size_t max);
 static ngx_uint_t ngx_gateway_select_checked_read(
@@ -79,7 +84,7 @@ ngx_gateway_select_checked_begin(ngx_gateway_select_watch_t *watch)
     ngx_uint_t                       i;
     ngx_gateway_select_check_t      *check;
     ngx_gateway_select_zone_t       *zone;
-    ngx_gateway_select_checkeds_t   *checkeds;
+    ngx_gateway_select_checkeds_t   *checkeds, *old;
     ngx_gateway_select_main_conf_t  *gmcf;
 
     gmcf = watch->checker->gmcf;
@@ -91,7 +96,7 @@ ngx_gateway_select_checked_begin(ngx_gateway_select_watch_t *watch)
 
     if (!ngx_gateway_select_checked_same(watch)) {
 
-        ngx_gateway_select_checked_free(zone, watch->shared);
+        old = watch->shared->checked;
 
         checkeds = ngx_gateway_select_zone_alloc(zone,
                                        sizeof(ngx_gateway_select_checkeds_t));
@@ -102,8 +107,11 @@ ngx_gateway_select_checked_begin(ngx_gateway_select_watch_t *watch)
                 check = watch->checks[i];
                 ngx_gateway_select_checked_name(check->name(check),
                                                 &checkeds->names[i]);
+                ngx_gateway_select_checked_keep(old, &checkeds->names[i]);
             }
         }
+
+        ngx_gateway_select_checked_free(zone, watch->shared);
 
         watch->shared->checked = checkeds;
     }
@@ -149,9 +157,37 @@ static void
 ngx_gateway_select_checked_name(ngx_str_t *name,
     ngx_gateway_select_checked_name_t *kept)
 {
-    kept->rule = NGX_GATEWAY_SELECT_RULE_UNKNOWN;
+    ngx_memzero(kept, sizeof(ngx_gateway_select_checked_name_t));
+
     kept->len = ngx_gateway_select_checked_copy(kept->name, name,
                                             NGX_GATEWAY_SELECT_CHECKED_NAME);
+}
+
+
+/* What was counted of a check goes on, whatever others there were. */
+
+static void
+ngx_gateway_select_checked_keep(ngx_gateway_select_checkeds_t *old,
+    ngx_gateway_select_checked_name_t *kept)
+{
+    ngx_uint_t                          i;
+    ngx_gateway_select_checked_name_t  *name;
+
+    if (old == NULL) {
+        return;
+    }
+
+    for (i = 0; i < old->n; i++) {
+
+        name = &old->names[i];
+
+        if (name->len == kept->len
+            && ngx_memcmp(name->name, kept->name, kept->len) == 0)
+        {
+            ngx_memcpy(kept->counts, name->counts, sizeof(kept->counts));
+            return;
+        }
+    }
 }
 
 
@@ -200,6 +236,9 @@ ngx_gateway_select_checked_told(ngx_gateway_select_probe_t *probe,
     checked->block = (rule == NGX_GATEWAY_SELECT_RULE_VOTES) ? probe->block
                                                              : 0;
 
+    ngx_gateway_select_checked_count(probe, checked,
+                                     NGX_GATEWAY_SELECT_CHECKED_OPEN);
+
     /* one that failed has failed until it passes */
 
     if (checked->outcome != NGX_GATEWAY_SELECT_CHECKED_FAILED) {
@@ -225,6 +264,8 @@ ngx_gateway_select_checked(ngx_gateway_select_probe_t *probe,
     if (checked == NULL) {
         return;
     }
+
+    ngx_gateway_select_checked_count(probe, checked, outcome);
 
     checked->outcome = (u_char) outcome;
 
@@ -314,6 +355,48 @@ ngx_gateway_select_checked_unlock(ngx_gateway_select_probe_t *probe)
     ngx_gateway_select_leader_unlock(gmcf);
 
     ngx_gateway_select_zone_warn(ngx_gateway_select_zone(gmcf));
+}
+
+
+/*
+ * A verdict on what was answered counts once; what is not judged until the
+ * next turn, and then another is open, never will be.
+ */
+
+static void
+ngx_gateway_select_checked_count(ngx_gateway_select_probe_t *probe,
+    ngx_gateway_select_checked_t *checked,
+    ngx_gateway_select_checked_e outcome)
+{
+    uint64_t                       *counts;
+    ngx_gateway_select_checkeds_t  *checkeds;
+
+    checkeds = probe->shared->checked;
+    counts = checkeds->names[probe->poll->index].counts;
+
+    switch (outcome) {
+
+    case NGX_GATEWAY_SELECT_CHECKED_PASSED:
+    case NGX_GATEWAY_SELECT_CHECKED_FAILED:
+
+        if (checked->open) {
+            counts[outcome]++;
+            checked->open = 0;
+        }
+
+        break;
+
+    case NGX_GATEWAY_SELECT_CHECKED_OPEN:
+        counts[outcome] += checked->open;
+        checked->open = 1;
+        break;
+
+    default:
+        counts[NGX_GATEWAY_SELECT_CHECKED_OPEN] += checked->open;
+        checked->open = 0;
+        counts[outcome]++;
+        break;
+    }
 }
 
 
@@ -407,6 +490,38 @@ ngx_gateway_select_checked_read(ngx_gateway_select_report_t *report,
                 *checked = slots[i];
             }
         }
+    }
+
+    ngx_shmtx_unlock(&shpool->mutex);
+
+    return found;
+}
+
+
+ngx_uint_t
+ngx_gateway_select_checked_counts(ngx_gateway_select_main_conf_t *gmcf,
+    ngx_gateway_select_chain_sh_t *chain, ngx_uint_t i, ngx_str_t *name,
+    u_char *buf, uint64_t *counts)
+{
+    ngx_uint_t                          found;
+    ngx_slab_pool_t                    *shpool;
+    ngx_gateway_select_checkeds_t      *checkeds;
+    ngx_gateway_select_checked_name_t  *kept;
+
+    shpool = ngx_gateway_select_zone(gmcf)->shpool;
+
+    ngx_shmtx_lock(&shpool->mutex);
+
+    checkeds = chain->checked;
+    found = (checkeds && i < checkeds->n);
+
+    if (found) {
+        kept = &checkeds->names[i];
+
+        name->data = buf;
+        name->len = kept->len;
+        ngx_memcpy(buf, kept->name, kept->len);
+        ngx_memcpy(counts, kept->counts, sizeof(kept->counts));
     }
 
     ngx_shmtx_unlock(&shpool->mutex);

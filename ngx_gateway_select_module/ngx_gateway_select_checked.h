@@ -17,6 +17,7 @@
 /* of a value, what is kept of it */
 
 #define NGX_GATEWAY_SELECT_CHECKED_LEN   32
+#define NGX_GATEWAY_SELECT_CHECKED_NAME  32
 
 
 typedef enum {
@@ -27,6 +28,15 @@ typedef enum {
     NGX_GATEWAY_SELECT_CHECKED_NO_ANSWER,  /* or none that tells it */
     NGX_GATEWAY_SELECT_CHECKED_QUOTA
 } ngx_gateway_select_checked_e;
+
+
+/*
+ * What became of a check's turns in all, each counted once: an answer that
+ * nothing was proven of until the next one is OPEN.
+ */
+
+#define NGX_GATEWAY_SELECT_CHECKED_OUTCOMES                                   \
+    (NGX_GATEWAY_SELECT_CHECKED_QUOTA + 1)
 
 
 /* What decides, by how the check ended its turn. */
@@ -57,6 +67,15 @@ void ngx_gateway_select_checked_told(ngx_gateway_select_probe_t *probe,
 void ngx_gateway_select_checked(ngx_gateway_select_probe_t *probe,
     ngx_gateway_select_checked_e outcome, ngx_str_t *agreed);
 
+
+/*
+ * The name, into buf of CHECKED_NAME bytes, and counts, by outcome, of a
+ * chain's check number i; 0: it has less of them.
+ */
+ngx_uint_t ngx_gateway_select_checked_counts(
+    ngx_gateway_select_main_conf_t *gmcf,
+    ngx_gateway_select_chain_sh_t *chain, ngx_uint_t i, ngx_str_t *name,
+    u_char *buf, uint64_t *counts);
 
 /* Writes ,"checks":[…] of the report's node; the end is given. */
 u_char *ngx_gateway_select_checked_write(ngx_gateway_select_report_t *report,

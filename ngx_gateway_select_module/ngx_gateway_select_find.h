@@ -26,8 +26,8 @@ ngx_int_t ngx_gateway_select_find(ngx_gateway_select_main_conf_t *gmcf,
     ngx_str_t *chain, gateway_found_t *found, ngx_gateway_select_pick_t *pick);
 
 /*
- * Does the request have the token of gateway_auth, as Authorization or
- * x-api-key?  Not, where there is no token.
+ * Does the request have the token of gateway_auth, as Authorization, as it
+ * is or as a bearer's, or as x-api-key?  Not, where there is no token.
  */
 ngx_uint_t ngx_gateway_select_authorized(ngx_http_request_t *r,
     ngx_gateway_select_main_conf_t *gmcf);

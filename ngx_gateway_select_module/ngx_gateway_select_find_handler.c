@@ -234,7 +234,7 @@ ngx_uint_t
 ngx_gateway_select_authorized(ngx_http_request_t *r,
     ngx_gateway_select_main_conf_t *gmcf)
 {
-    ngx_str_t        *token;
+    ngx_str_t         value, *token;
     ngx_uint_t        i;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
@@ -267,8 +267,22 @@ ngx_gateway_select_authorized(ngx_http_request_t *r,
             continue;
         }
 
-        if (h[i].value.len == token->len
-            && CRYPTO_memcmp(h[i].value.data, token->data, token->len) == 0)
+        value = h[i].value;
+
+        /* what monitoring systems send is a bearer's */
+
+        if (value.len > token->len
+            && value.len - token->len == sizeof("Bearer ") - 1
+            && ngx_strncasecmp(value.data, (u_char *) "Bearer ",
+                               sizeof("Bearer ") - 1)
+               == 0)
+        {
+            value.data += sizeof("Bearer ") - 1;
+            value.len = token->len;
+        }
+
+        if (value.len == token->len
+            && CRYPTO_memcmp(value.data, token->data, token->len) == 0)
         {
             return 1;
         }

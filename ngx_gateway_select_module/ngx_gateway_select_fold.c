@@ -5,6 +5,7 @@
 
 
 #include "ngx_gateway_select_history.h"
+#include "ngx_gateway_select_metrics.h"
 #include "ngx_gateway_select_pick.h"
 #include "ngx_gateway_select_rank.h"
 
@@ -19,7 +20,7 @@ static ngx_uint_t ngx_gateway_select_fold_take(
     ngx_gateway_select_fresh_t *fresh, gateway_sample_t *sample);
 static void ngx_gateway_select_fold_error(ngx_gateway_select_node_t *node,
     uint64_t now);
-static void ngx_gateway_select_fold_forged(ngx_gateway_select_node_t *node,
+static ngx_uint_t ngx_gateway_select_fold_forged(ngx_gateway_select_node_t *node,
     uint64_t now);
 static ngx_inline ngx_atomic_uint_t ngx_gateway_select_fold_sum(
     ngx_atomic_t *sum);
@@ -52,9 +53,12 @@ ngx_gateway_select_fold(ngx_gateway_select_chain_sh_t *chain,
     ngx_gateway_select_node_t *node, ngx_gateway_select_chain_t *conf,
     gateway_peers_t *peers, ngx_uint_t full, uint64_t now)
 {
-    uint64_t          paced, picked, until;
-    ngx_uint_t        news;
-    gateway_sample_t  sample;
+    uint64_t                       paced, picked, until;
+    ngx_uint_t                     i, news;
+    gateway_sample_t               sample;
+    ngx_gateway_select_metrics_t  *metrics;
+
+    metrics = ngx_gateway_select_metrics(chain);
 
     ngx_gateway_select_learn(node);
 
@@ -65,6 +69,10 @@ ngx_gateway_select_fold(ngx_gateway_select_chain_sh_t *chain,
            || sample.height > node->record.height;
 
     if (news || picked) {
+        for (i = 0; i < GATEWAY_TRIES; i++) {
+            metrics->tries[i] += sample.tries[i];
+        }
+
         ngx_gateway_select_history_add(chain, node->slot, &sample, picked,
                                        now);
     }
@@ -85,13 +93,20 @@ ngx_gateway_select_fold(ngx_gateway_select_chain_sh_t *chain,
 
     if (node->record.penalties[GATEWAY_PENALTY_RESPONSE].until > until) {
         ngx_gateway_select_fold_error(node, now);
+        metrics->penalties[GATEWAY_PENALTY_RESPONSE]++;
     }
 
     if (sample.outvoted) {
-        ngx_gateway_select_fold_forged(node, now);
+        metrics->penalties[GATEWAY_PENALTY_SIGNATURE]
+            += ngx_gateway_select_fold_forged(node, now);
     }
 
     if (paced > now) {
+
+        if (node->record.penalties[GATEWAY_PENALTY_QUOTA].until <= now) {
+            metrics->penalties[GATEWAY_PENALTY_QUOTA]++;
+        }
+
         gateway_record_punish(&node->record, GATEWAY_PENALTY_QUOTA, paced, 0,
                               NULL, now);
     }
@@ -198,10 +213,11 @@ ngx_gateway_select_fold_error(ngx_gateway_select_node_t *node, uint64_t now)
 
 /*
  * A servicer that signs other answers than it gives is out at once, each time
- * for twice as long: no check tells that it has mended its ways.
+ * for twice as long: no check tells that it has mended its ways.  1: it was
+ * not out already.
  */
 
-static void
+static ngx_uint_t
 ngx_gateway_select_fold_forged(ngx_gateway_select_node_t *node, uint64_t now)
 {
     uint64_t            time;
@@ -214,7 +230,7 @@ ngx_gateway_select_fold_forged(ngx_gateway_select_node_t *node, uint64_t now)
     /* what was sent before it was out tells nothing new */
 
     if (penalty->until > now) {
-        return;
+        return 0;
     }
 
     time = NGX_GATEWAY_SELECT_FORGED_TIME << ngx_min(node->record.returns, 5);
@@ -222,6 +238,8 @@ ngx_gateway_select_fold_forged(ngx_gateway_select_node_t *node, uint64_t now)
 
     gateway_record_punish(&node->record, GATEWAY_PENALTY_SIGNATURE,
                           now + time, 0, &text, now);
+
+    return 1;
 }
 
 

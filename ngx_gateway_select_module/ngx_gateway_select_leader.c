@@ -5,6 +5,7 @@
 
 
 #include "ngx_gateway_select_leader.h"
+#include "ngx_gateway_select_metrics.h"
 #include "ngx_gateway_select_pick.h"
 #include "ngx_gateway_select_rank.h"
 #include "ngx_gateway_select_upstream.h"
@@ -325,6 +326,10 @@ ngx_gateway_select_leader_take(ngx_gateway_select_leader_t *leader)
         sh->leader_until = ngx_current_msec + NGX_GATEWAY_SELECT_LEASE
                            + NGX_GATEWAY_SELECT_LEASES
                              * leader->gmcf->interval;
+    }
+
+    if (mine && old != ngx_pid) {
+        ngx_gateway_select_totals(sh)->leaders++;
     }
 
     ngx_shmtx_unlock(&zone->shpool->mutex);

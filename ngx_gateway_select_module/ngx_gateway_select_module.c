@@ -12,6 +12,7 @@
 #include "ngx_gateway_select_find.h"
 #include "ngx_gateway_select_history.h"
 #include "ngx_gateway_select_leader.h"
+#include "ngx_gateway_select_metrics.h"
 #include "ngx_gateway_select_pick.h"
 #include "ngx_gateway_select_registry.h"
 #include "ngx_gateway_select_report.h"
@@ -172,6 +173,13 @@ static ngx_command_t  ngx_gateway_select_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       &ngx_gateway_select_history_endpoint },
+
+    { ngx_string("gateway_metrics"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_gateway_select_conf_endpoint,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      &ngx_gateway_select_metrics_endpoint },
 
     { ngx_string("gateway_admin"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,

@@ -6,6 +6,7 @@
 
 #include "ngx_gateway_select_rank.h"
 #include "ngx_gateway_select_leader.h"
+#include "ngx_gateway_select_metrics.h"
 #include "ngx_gateway_select_pick.h"
 
 
@@ -547,6 +548,7 @@ static ngx_int_t
 ngx_gateway_select_rank_publish(ngx_gateway_select_ranker_t *ranker)
 {
     ngx_int_t                       rc;
+    ngx_gateway_select_metrics_t   *metrics;
     ngx_gateway_select_chain_sh_t  *chain;
 
     chain = ranker->chain;
@@ -561,6 +563,10 @@ ngx_gateway_select_rank_publish(ngx_gateway_select_ranker_t *ranker)
         chain->empty = ngx_gateway_select_rank_empty(ranker);
         chain->current ^= 1;
         chain->typical = ranker->rank.typical;
+
+        metrics = ngx_gateway_select_metrics(chain);
+        metrics->rankings++;
+        metrics->ranked_at = ngx_gateway_select_now();
     }
 
     ngx_gateway_select_rank_unlock(ranker);

@@ -11,6 +11,7 @@
 #include "ngx_gateway_select_balance.h"
 #include "ngx_gateway_select_call.h"
 #include "ngx_gateway_select_client.h"
+#include "ngx_gateway_select_metrics.h"
 #include "ngx_gateway_select_upstream.h"
 
 
@@ -466,6 +467,7 @@ ngx_gateway_select_relay_body(ngx_http_request_t *r)
     if (ngx_gateway_select_relay_flat(call) != NGX_OK
         || ngx_gateway_select_relay_headers(call) != NGX_OK)
     {
+        ngx_gateway_select_metrics_error(call, NGX_GATEWAY_SELECT_CALL_MEMORY);
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
     }
@@ -730,6 +732,10 @@ ngx_gateway_select_relay_cleanup(void *data)
     }
 
     ngx_gateway_select_call_cancel(call);
+
+    if (call->shared) {
+        ngx_gateway_select_metrics_call(call);
+    }
 
     for (i = 0; i < call->n; i++) {
         if (call->attempts[i]->pool) {

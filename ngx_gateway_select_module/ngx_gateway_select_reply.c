@@ -6,6 +6,7 @@
 
 #include "ngx_gateway_select_call.h"
 #include "ngx_gateway_select_client.h"
+#include "ngx_gateway_select_metrics.h"
 
 
 /* in the words of the nodes of EVM chains, which alone have filters */
@@ -117,6 +118,7 @@ ngx_gateway_select_reply_answer(ngx_gateway_select_call_t *call,
 
     ngx_gateway_select_call_leave(call);
     ngx_gateway_select_call_cancel(call);
+    ngx_gateway_select_metrics_answer(call, attempt);
 
     if (attempt->scan.height && !attempt->altruist) {
         ngx_gateway_select_client_told(call->shared, call->client,
@@ -133,6 +135,7 @@ ngx_gateway_select_reply_answer(ngx_gateway_select_call_t *call,
     if (rc != NGX_OK
         || ngx_gateway_select_hold_give(&attempt->hold, &out) != NGX_OK)
     {
+        ngx_gateway_select_metrics_error(call, NGX_GATEWAY_SELECT_CALL_MEMORY);
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
     }
@@ -194,6 +197,7 @@ ngx_gateway_select_reply_error(ngx_gateway_select_call_t *call,
                                                           : NGX_LOG_INFO;
 
     ngx_gateway_select_call_cancel(call);
+    ngx_gateway_select_metrics_error(call, error);
 
     ngx_log_error(level, r->connection->log, 0,
                   "call of chain \"%V\" failed after %ui attempts: %V",
@@ -219,6 +223,8 @@ ngx_gateway_select_reply_lost(ngx_gateway_select_call_t *call)
                            ngx_string(NGX_GATEWAY_SELECT_REPLY_LOST_MESSAGE);
 
     ngx_gateway_select_call_cancel(call);
+    ngx_gateway_select_metrics_end(call, NGX_GATEWAY_SELECT_ROUTE_NONE,
+                                   NGX_GATEWAY_SELECT_ENDED_FILTER);
 
     if (call->batch) {
         ngx_gateway_select_parts_error(call,
@@ -291,8 +297,13 @@ ngx_int_t
 ngx_gateway_select_reply_refuse(ngx_http_request_t *r,
     ngx_gateway_select_call_error_e error)
 {
-    ngx_int_t         rc;
-    ngx_table_elt_t  *h;
+    ngx_int_t                        rc;
+    ngx_table_elt_t                 *h;
+    ngx_gateway_select_main_conf_t  *gmcf;
+
+    gmcf = ngx_http_get_module_main_conf(r, ngx_gateway_select_module);
+
+    ngx_gateway_select_metrics_refused(gmcf, error);
 
     rc = ngx_http_discard_request_body(r);
 
@@ -382,6 +393,13 @@ ngx_gateway_select_reply_reason(ngx_gateway_select_call_t *call,
     return (error == NGX_GATEWAY_SELECT_CALL_NO_NODE)
            ? &ngx_gateway_select_reasons[call->reason]
            : &ngx_gateway_select_reply_errors[error].reason;
+}
+
+
+ngx_str_t *
+ngx_gateway_select_reply_name(ngx_gateway_select_call_error_e error)
+{
+    return &ngx_gateway_select_reply_errors[error].reason;
 }
 
 

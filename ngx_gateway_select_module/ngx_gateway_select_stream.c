@@ -11,6 +11,7 @@
 
 #include "ngx_gateway_select_call.h"
 #include "ngx_gateway_select_client.h"
+#include "ngx_gateway_select_metrics.h"
 
 
 static void ngx_gateway_select_stream_begin(
@@ -232,6 +233,9 @@ ngx_gateway_select_stream_end(ngx_gateway_select_attempt_t *attempt)
     ngx_gateway_select_call_cancel(call);
 
     if (!whole) {
+        ngx_gateway_select_metrics_end(call, NGX_GATEWAY_SELECT_ROUTE_NONE,
+                                       NGX_GATEWAY_SELECT_ENDED_BROKEN);
+
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                       "node \"%V\" of chain \"%V\" ended within an answer "
                       "that was streamed", &attempt->node, &call->name);
@@ -239,6 +243,8 @@ ngx_gateway_select_stream_end(ngx_gateway_select_attempt_t *attempt)
         ngx_http_finalize_request(r, NGX_ERROR);
         return;
     }
+
+    ngx_gateway_select_metrics_answer(call, attempt);
 
     rc = r->header_sent ? NGX_OK : ngx_gateway_select_stream_header(call);
 

@@ -6,6 +6,7 @@
 
 
 #include "ngx_gateway_select_checker.h"
+#include "ngx_gateway_select_metrics.h"
 
 
 static uint64_t ngx_gateway_select_punish_at(
@@ -45,6 +46,10 @@ ngx_gateway_select_punish(ngx_gateway_select_probe_t *probe,
 
     gateway_record_punish(&node->record, reason, now + ms,
                           probe->poll->number, &error, now);
+
+    if (!out) {
+        ngx_gateway_select_metrics(probe->shared)->penalties[reason]++;
+    }
 
     ngx_gateway_select_verdict_unlock(probe);
 

@@ -7,6 +7,7 @@
 #include "gateway_clock.h"
 #include "ngx_gateway_select_client.h"
 #include "ngx_gateway_select_history.h"
+#include "ngx_gateway_select_metrics.h"
 #include "ngx_gateway_select_pick.h"
 #include "ngx_gateway_select_rank.h"
 
@@ -114,6 +115,12 @@ ngx_gateway_select_zone_create(ngx_gateway_select_zone_t *zone)
     ngx_hex_dump(sh->id, id, sizeof(id));
 
     ngx_queue_init(&sh->letters);
+
+    sh->metrics = ngx_slab_calloc(zone->shpool,
+                                  sizeof(ngx_gateway_select_totals_t));
+    if (sh->metrics == NULL) {
+        return NGX_ERROR;
+    }
 
     if (ngx_gateway_select_operators_create(zone) != NGX_OK) {
         return NGX_ERROR;
@@ -351,6 +358,14 @@ ngx_gateway_select_zone_chain_new(ngx_gateway_select_zone_t *zone,
     chain->past = ngx_gateway_select_zone_alloc(zone,
                                         sizeof(ngx_gateway_select_past_t));
     if (chain->past == NULL) {
+        ngx_slab_free_locked(zone->shpool, chain);
+        return NULL;
+    }
+
+    chain->metrics = ngx_gateway_select_zone_alloc(zone,
+                                        sizeof(ngx_gateway_select_metrics_t));
+    if (chain->metrics == NULL) {
+        ngx_slab_free_locked(zone->shpool, chain->past);
         ngx_slab_free_locked(zone->shpool, chain);
         return NULL;
     }

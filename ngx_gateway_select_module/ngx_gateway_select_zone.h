@@ -26,7 +26,7 @@
 
 /* grows with any change of the structs below */
 
-#define NGX_GATEWAY_SELECT_ZONE_LAYOUT  7
+#define NGX_GATEWAY_SELECT_ZONE_LAYOUT  8
 
 #define NGX_GATEWAY_SELECT_CHAINS_MAX   1024
 #define NGX_GATEWAY_SELECT_CHAINS_SLOTS 2048   /* of the directory */
@@ -237,6 +237,7 @@ struct ngx_gateway_select_chain_sh_s {
     void                          *shared;     /* see _sync.h */
     void                          *verbs;      /* see _admin.h */
     void                          *checked;    /* see _checked.h */
+    void                          *metrics;    /* see _metrics.h */
     void                          *past;       /* see _history.h */
     void                          *pasts[NGX_GATEWAY_SELECT_CHUNKS_MAX];
 };
@@ -291,6 +292,7 @@ struct ngx_gateway_select_sh_s {
     void                          *evidence;   /* see _check.h */
     void                          *clients;    /* heights, see _client.h */
     void                          *sticky;     /* nodes, see _client.h */
+    void                          *metrics;    /* see _metrics.h */
 };
 
 
