@@ -46,7 +46,8 @@ static ngx_uint_t ngx_gateway_select_checked_same(
 static void ngx_gateway_select_checked_name(ngx_str_t *name,
     ngx_gateway_select_checked_name_t *kept);
 static void ngx_gateway_select_checked_keep(
-    ngx_gateway_select_checkeds_t *old, ngx_gateway_select_checked_name_t *kept);
+    ngx_gateway_select_checkeds_t *old,
+    ngx_gateway_select_checked_name_t *kept);
 static void ngx_gateway_select_checked_free(ngx_gateway_select_zone_t *zone,
     ngx_gateway_select_chain_sh_t *chain);
 static ngx_gateway_select_checked_t *ngx_gateway_select_checked_lock(

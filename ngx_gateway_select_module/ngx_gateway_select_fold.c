@@ -20,8 +20,8 @@ static ngx_uint_t ngx_gateway_select_fold_take(
     ngx_gateway_select_fresh_t *fresh, gateway_sample_t *sample);
 static void ngx_gateway_select_fold_error(ngx_gateway_select_node_t *node,
     uint64_t now);
-static ngx_uint_t ngx_gateway_select_fold_forged(ngx_gateway_select_node_t *node,
-    uint64_t now);
+static ngx_uint_t ngx_gateway_select_fold_forged(
+    ngx_gateway_select_node_t *node, uint64_t now);
 static ngx_inline ngx_atomic_uint_t ngx_gateway_select_fold_sum(
     ngx_atomic_t *sum);
 

@@ -275,6 +275,9 @@ ngx_gateway_select_report_slice(ngx_gateway_select_report_t *report)
         b->last_in_chain = 1;
     }
 
+    /* the last one may be empty: it is none in memory then */
+
+    b->temporary = (b->last != b->pos);
     b->flush = 1;
 
     out.buf = b;
@@ -324,7 +327,6 @@ ngx_gateway_select_report_buf(ngx_gateway_select_report_t *report)
         }
 
         b->end = b->start + NGX_GATEWAY_SELECT_SLICE_LEN;
-        b->temporary = 1;
         b->tag = (ngx_buf_tag_t) &ngx_gateway_select_module;
     }
 
