@@ -172,7 +172,9 @@ ngx_mesh_relay_watch_claim(ngx_mesh_relay_watch_t *watch)
 
 /*
  * When this worker may check the node.  A new configuration checks at once:
- * its servicers and chains are other ones.  The lock is held.
+ * its servicers and chains are other ones.  Workers of the one before, which
+ * may not know yet that they are to end, leave the node to it.  The lock is
+ * held.
  */
 
 static ngx_msec_t
@@ -188,6 +190,10 @@ ngx_mesh_relay_watch_due(ngx_mesh_relay_watch_t *watch, ngx_msec_t now)
 
     if (!state->tried) {
         return now;
+    }
+
+    if (state->generation > zone->generation) {
+        return now + interval;
     }
 
     if (state->wanted || state->generation < zone->generation) {
