@@ -212,8 +212,6 @@ END
     my $conf = slurp("$dir/out/gateway.conf");
     $conf =~ s{//\w+\.example}{//127.0.0.1}g;
     write_file("$dir/out/gateway.conf", $conf, 0600);
-    local $ENV{LD_PRELOAD} = $ENV{TEST_NGINX_LD_PRELOAD}
-        if $ENV{TEST_NGINX_LD_PRELOAD};
     my ($code, $out, $err) = run_command('/bin/sh', '-c',
         "$nginx -t -p $dir/ -e $dir/error.log -c $dir/out/nginx.conf");
     is($code, 0, 'nginx takes it') or diag $err;

@@ -302,8 +302,6 @@ sub nginx_takes {
     my ($conf, $name) = @_;
     $conf =~ s/listen( +)\d+;/listen$1unix:$dir\/other.sock;/;
     write_file("$dir/run/nginx.conf", $conf);
-    local $ENV{LD_PRELOAD} = $ENV{TEST_NGINX_LD_PRELOAD}
-        if $ENV{TEST_NGINX_LD_PRELOAD};
     my ($code, undef, $err) = run_command('/bin/sh', '-c',
         "exec $nginx -t -q -e $dir/run/error.log -c $dir/run/nginx.conf");
     is($code, 0, "$name: nginx takes it") or diag $err;

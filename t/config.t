@@ -110,8 +110,6 @@ sub check {
     $text =~ s/listen(\s+)443 /listen$1unix:$dir\/edge.sock /g;
     $text =~ s/^user /user root; #/m if $> == 0 && !getpwnam 'www-data';
     write_file("$dir/conf/$name", $text);
-    local $ENV{LD_PRELOAD} = $ENV{TEST_NGINX_LD_PRELOAD}
-        if $ENV{TEST_NGINX_LD_PRELOAD};
     my $out = `$nginx -t -p $dir/ -c $dir/conf/$name -e $dir/error.log \\
         -g 'pid $dir/nginx.pid;' 2>&1`;
     return ($? >> 8, $out);

@@ -212,8 +212,6 @@ sub entrypoint {
     local %ENV = (%ENV, MESH_RUN => $run, MESH_ETC => conf($run),
                   MESH_FILES => "$dir/files", %env);
     $ENV{MESH_NGINX} = $ENV{TEST_NGINX_BINARY} if $ENV{TEST_NGINX_BINARY};
-    $ENV{LD_PRELOAD} = $ENV{TEST_NGINX_LD_PRELOAD}
-        if $ENV{TEST_NGINX_LD_PRELOAD};
     delete $ENV{NGINX};
     return run_command("$docker/$script", @$options) if @$options;
 

@@ -68,7 +68,6 @@ _EOC_
     open my $f, '>', "$dir/nginx.conf" or die "$dir/nginx.conf: $!";
     print $f $conf;
     close $f;
-    local $ENV{LD_PRELOAD} = $ENV{TEST_NGINX_LD_PRELOAD} // '';
     system($nginx, '-p', "$dir", '-c', "$dir/nginx.conf") == 0
         or BAIL_OUT("$nginx does not start");
     return wait_for(sub { -s "$dir/nginx.pid" && workers() });

@@ -190,8 +190,6 @@ sub check {
     $text =~ s{https://[\w.-]+\.example\.org}{'https://127.0.0.' . ++$n}ge;
     $text =~ s{/etc/ssl/\w+/\w+\.(key|pem)}{ssl/all.$1}g;
     write_file("$dir/conf/$name", $text);
-    local $ENV{LD_PRELOAD} = $ENV{TEST_NGINX_LD_PRELOAD}
-        if $ENV{TEST_NGINX_LD_PRELOAD};
     my $out = `$nginx -t -p $dir/ -c $dir/conf/$name -e $dir/error.log \\
         -g 'pid $dir/nginx.pid;' 2>&1`;
     return ($? >> 8, $out);

@@ -99,8 +99,6 @@ EOF
 sub nginx {
     my ($self, $option) = @_;
     my $nginx = $ENV{TEST_NGINX_BINARY} || 'nginx';
-    local $ENV{LD_PRELOAD} = $ENV{TEST_NGINX_LD_PRELOAD}
-        if $ENV{TEST_NGINX_LD_PRELOAD};
     my $dir = $self->{dir};
     my $text = qx{$nginx $option -p $dir/ -e stderr -c $dir/nginx.conf 2>&1};
     return ($? == 0, $text, $?);
@@ -128,8 +126,6 @@ sub answer {
 
     my $pid = fork // die "fork: $!";
     if (!$pid) {
-        $ENV{LD_PRELOAD} = $ENV{TEST_NGINX_LD_PRELOAD}
-            if $ENV{TEST_NGINX_LD_PRELOAD};
         open STDERR, '>', "$dir/error.log";
         exec $nginx, '-p', "$dir/", '-e', 'stderr', '-c', "$dir/nginx.conf",
              '-g', 'daemon off;';

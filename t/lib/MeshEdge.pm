@@ -144,8 +144,6 @@ sub nginx {
     my $pid = fork // die "fork: $!";
     if (!$pid) {
         open STDERR, '>', "$self->{dir}/stderr";
-        local $ENV{LD_PRELOAD} = $ENV{TEST_NGINX_LD_PRELOAD}
-            if $ENV{TEST_NGINX_LD_PRELOAD};
         exec(@valgrind, $nginx, '-p', "$self->{dir}/", '-c',
              "$self->{dir}/nginx.conf", '-e', "$self->{dir}/error.log", @args)
             or POSIX::_exit(127);

@@ -94,9 +94,6 @@ sub nginx {
     my $dir = "$self->{dir}";
     my $binary = $ENV{TEST_NGINX_BINARY} || 'nginx';
 
-    local $ENV{LD_PRELOAD} = $ENV{TEST_NGINX_LD_PRELOAD}
-        if $ENV{TEST_NGINX_LD_PRELOAD};
-
     my @command = ($binary, '-p', "$dir/", '-e', "$dir/error.log",
                    '-c', "$dir/nginx.conf", @arguments);
 

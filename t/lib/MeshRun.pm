@@ -61,7 +61,6 @@ sub script {
                        "BUILD=$build",
                        "NGINX_BINARY=" . ($ENV{TEST_NGINX_BINARY} || 'nginx'),
                        'NGINX=nobody', 'http_proxy=http://127.0.0.1:1',
-                       "LD_PRELOAD=" . ($ENV{TEST_NGINX_LD_PRELOAD} || ''),
                        (map { "$_=$env{$_}" } sort keys %env), @as,
                        "$top/shared/cli/$name");
 }

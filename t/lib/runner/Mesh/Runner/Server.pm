@@ -192,10 +192,6 @@ sub command {
         unshift @command, qw(valgrind -q --num-callers=40), @options;
     }
 
-    if (my $preload = $ENV{TEST_NGINX_LD_PRELOAD}) {
-        unshift @command, 'env', "LD_PRELOAD=$preload";
-    }
-
     return @command;
 }
 
