@@ -235,7 +235,8 @@ for (@faults) {
     $gateway->end;
 
     $net->mocks->set(0, body => refused(28));
-    $gateway = $net->gateway;
+    $gateway = $net->gateway(family => 'none',
+        keys => 'write_method eth_sendRawTransaction;');
     my $a;
     ok($gateway->wait(sub {
         $a = $gateway->ask('/relay/0021', body => $send);
