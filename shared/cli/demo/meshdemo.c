@@ -5,15 +5,27 @@
  */
 
 
+#include <netinet/in.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "demo_chain.h"
-#include "demo_listen.h"
 #include "demo_node.h"
 
 
+/* below those that the kernel gives to clients, which would take it again */
+
+#define DEMO_PORT_FIRST  10240
+#define DEMO_PORT_LAST   32767
+#define DEMO_PORT_TRIES  1000
+
+
 static int demo_port(void);
+static int demo_port_free(in_port_t port);
 
 
 static const char  demo_usage[] =
@@ -47,7 +59,7 @@ static const char  demo_usage[] =
 "                         (blocks per session and one)\n"
 "  --check-signatures     of tokens and clients too\n"
 "\n"
-"port prints a port of 127.0.0.1 that is free.\n"
+"port prints a port that is free.\n"
 "\n"
 "GET /_demo/claims tells what it would claim, GET /_demo/stats what it has\n"
 "answered.  GET /_demo/set?NAME=VALUE&... changes height (also +N),\n"
@@ -90,15 +102,54 @@ main(int argc, char **argv)
 static int
 demo_port(void)
 {
-    demo_listen_t  l;
+    int        i;
+    uint32_t   n;
+    in_port_t  port;
 
-    if (demo_listen(&l, "127.0.0.1:0") != 0) {
-        return 1;
+    for (i = 0; i < DEMO_PORT_TRIES; i++) {
+
+        if (getrandom(&n, sizeof(uint32_t), 0) != sizeof(uint32_t)) {
+            break;
+        }
+
+        port = DEMO_PORT_FIRST + n % (DEMO_PORT_LAST - DEMO_PORT_FIRST + 1);
+
+        if (demo_port_free(port)) {
+            printf("%u\n", (unsigned) port);
+            return 0;
+        }
     }
 
-    puts(strrchr(l.url, ':') + 1);
+    fputs("meshdemo: no free port\n", stderr);
 
-    demo_listen_close(&l);
+    return 1;
+}
 
-    return 0;
+
+/* of all addresses, as demos listen on several of the loopback */
+
+static int
+demo_port_free(in_port_t port)
+{
+    int                 fd, on, rc;
+    struct sockaddr_in  sin;
+
+    memset(&sin, 0, sizeof(struct sockaddr_in));
+    sin.sin_family = AF_INET;
+    sin.sin_port = htons(port);
+
+    on = 1;
+    fd = socket(AF_INET, SOCK_STREAM|SOCK_CLOEXEC, 0);
+
+    if (fd == -1) {
+        return 0;
+    }
+
+    rc = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(int)) == 0
+         && bind(fd, (struct sockaddr *) &sin, sizeof(sin)) == 0
+         && listen(fd, 1) == 0;
+
+    close(fd);
+
+    return rc;
 }
