@@ -135,7 +135,8 @@ for my $error ('{"code":-32602,"message":"invalid argument"}',
                '{"code":-32000,"message":"insufficient funds for gas"}')
 {
     my $servers = MeshServers->start(2, error => $error);
-    my $gateway = gateway($servers, 2, keys => 'check_interval 60s;');
+    my $gateway = gateway($servers, 2,
+                          keys => 'check_interval 60s; hedge off;');
     my $a = $gateway->ask('/relay/eth');
     is($a->{status}, 200, "$error: passed");
     like($a->{body}, qr/\Q$error\E/, 'untouched');

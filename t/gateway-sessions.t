@@ -130,9 +130,9 @@ sub clean {
 
 {
     my $dispatcher = MeshDispatcher->start(height => 5, apps => $one,
-                                           block_time => 700);
+                                           block_time => 1000);
     my $gateway = gateway([$dispatcher], 'app1');
-    my ($failed, $late, $worst) = (0, 0, 0);
+    my @failed;
 
     within($gateway, 5, sub { found($gateway) =~ /^\d+$/ }, 'a node');
 
@@ -140,10 +140,10 @@ sub clean {
     my (%seen, $last);
     while (keys %seen < 4 && Time::HiRes::time() < $from + 90) {
         my $now = found($gateway);
-        $now =~ /^\d+$/ ? $seen{$now}++ : $failed++;
+        $now =~ /^\d+$/ ? $seen{$now}++ : push @failed, $now;
         Time::HiRes::sleep(0.02);
     }
-    is($failed, 0, 'never without a node');
+    is("@failed", '', 'never without a node');
     cmp_ok(scalar(keys %seen), '>=', 4, 'over boundaries');
     is(join(' ', sort { $a <=> $b } map { $_ % 4 } keys %seen),
        join(' ', (1) x keys %seen), 'sessions begin where they should');

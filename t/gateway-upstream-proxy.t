@@ -166,24 +166,31 @@ for my $zone ('', 'zone pool 128k;') {
     quiet($pool);
 }
 
-# reloads under load, servers that come and go with them
+# reloads under load, servers that come and go with them; how fast each seems
+# in the meantime has no say
 
 {
     my $servers = MeshServers->start(4, delay => 5);
-    my $pool = MeshPool->new(workers => 2,
-        http => "upstream pool { gateway_select family=none;
-            @{[servers_of($servers, 3)]} keepalive 32; }",
+    my $http = sub {
+        return 'gateway_weights latency=0; upstream pool {
+            gateway_select family=none;
+            ' . servers_of($servers, $_[0]) . ' keepalive 32; }';
+    };
+    my $pool = MeshPool->new(workers => 2, http => $http->(3),
         server => "location / { proxy_pass http://pool; $proxy }")->start;
-    my ($at, $reloads) = (Time::HiRes::time() + 0.5, 0);
-    my $sum = $pool->load('/', seconds => 6, callers => 10, tick => sub {
-        return if Time::HiRes::time() < $at || $reloads == 5;
-        $at += 1;
-        my $n = $reloads++ % 2 ? 3 : 4;
-        $pool->{http} = "upstream pool { gateway_select family=none;
-            @{[servers_of($servers, $n)]} keepalive 32; }";
-        $pool->configure;
-        kill 'HUP', $pool->master;
-    });
+    my ($at, $reloads, $new) = (Time::HiRes::time() + 0.5, 0, 0);
+    my $sum = $pool->load('/', seconds => 60, callers => 10,
+        each => sub { $new ||= ($_[0]{server} // '') eq '3' },
+        done => sub { $reloads == 5 && $new && Time::HiRes::time() > $at },
+        tick => sub {
+            return if Time::HiRes::time() < $at || $reloads == 5
+                      || ($reloads % 2 && !$new);
+            $at = Time::HiRes::time() + 1;
+            $new = 0;
+            $pool->{http} = $http->($reloads++ % 2 ? 3 : 4);
+            $pool->configure;
+            kill 'HUP', $pool->master;
+        });
     is($reloads, 5, 'reloads');
     is($sum->{status}{200}, $sum->{n}, 'all is answered') or diag explain
         $sum->{status};

@@ -251,7 +251,9 @@ sub ask {
     return $answer;
 }
 
-# Callers that each send their next request when the last one is answered.
+# Callers that each send their next request when the last one is answered, for
+# so many seconds or until done says so; tick is called now and then, each with
+# each answer.
 sub load {
     my ($self, $uri, %o) = @_;
     my $until = Time::HiRes::time() + ($o{seconds} // 2);
@@ -276,10 +278,11 @@ sub load {
 
     $dial->() for 1 .. $o{callers} // 10;
 
-    my $tick = $o{tick};
+    my ($tick, $done) = @o{qw(tick done)};
 
     while ($select->count && Time::HiRes::time() < $until + 15) {
         $tick->() if $tick;
+        ($until, $done) = (Time::HiRes::time()) if $done && $done->();
 
         for my $fh ($select->can_read(0.05)) {
             my $caller = $callers{ fileno $fh };
