@@ -405,6 +405,8 @@ ngx_gateway_select_attempt_done(void *data, mesh_http_result_t *result)
 
     attempt->exchange = NULL;
     attempt->sent = result->sent;
+    attempt->became = result->sent ? NGX_GATEWAY_SELECT_BECAME_TIMEOUTS
+                                   : NGX_GATEWAY_SELECT_BECAME_NOTHING;
     call->open--;
 
     how = ngx_gateway_select_attempt_judge(attempt, result);
@@ -612,6 +614,11 @@ void
 ngx_gateway_select_attempt_cancel(ngx_gateway_select_attempt_t *attempt)
 {
     if (attempt->exchange) {
+
+        if (attempt->relay) {
+            ngx_gateway_select_servicer_cancel(attempt);
+        }
+
         mesh_http_cancel(attempt->exchange);
         attempt->exchange = NULL;
         attempt->call->open--;
@@ -640,6 +647,10 @@ ngx_gateway_select_attempt_leave(ngx_gateway_select_attempt_t *attempt)
     {
         ngx_gateway_select_attempt_cancel(attempt);
         return;
+    }
+
+    if (attempt->relay) {
+        ngx_gateway_select_servicer_cancel(attempt);
     }
 
     left = (ngx_msec_int_t) (attempt->begun + attempt->patience

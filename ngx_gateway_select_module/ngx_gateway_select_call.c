@@ -495,5 +495,9 @@ ngx_gateway_select_call_cancel(ngx_gateway_select_call_t *call)
 
     for (i = 0; i < call->n; i++) {
         ngx_gateway_select_attempt_cancel(call->attempts[i]);
+
+        if (call->attempts[i]->relay) {
+            ngx_gateway_select_servicer_count(call->attempts[i]);
+        }
     }
 }

@@ -120,6 +120,7 @@ struct ngx_gateway_select_attempt_s {
     ngx_str_t                       content_type;
     ngx_str_t                       encoding;
     ngx_gateway_select_signed_t    *relay;     /* of a session, or NULL */
+    ngx_gateway_select_became_e     became;    /* the relay */
     unsigned                        begun_pick:1;
     unsigned                        late:1;
     unsigned                        hedging:1;
@@ -170,6 +171,7 @@ struct ngx_gateway_select_call_s {
     ngx_gateway_select_attempt_t   *last;      /* that has an answer */
     ngx_gateway_select_attempt_t   *fallback;  /* a null, if none is better */
     ngx_gateway_select_attempt_t   *stream;    /* that goes on to the caller */
+    ngx_gateway_select_attempt_t   *won;       /* whose answer it gets */
     ngx_gateway_select_reason_e     reason;    /* of the last pick */
     ngx_uint_t                      route;     /* see _metrics.h */
     ngx_uint_t                      ended;
@@ -260,6 +262,13 @@ mesh_http_exchange_t *ngx_gateway_select_servicer_send(
 /* A whole answer.  OK: there is a response in it, which is to be judged. */
 gateway_try_e ngx_gateway_select_servicer_judge(
     ngx_gateway_select_attempt_t *attempt, mesh_http_result_t *result);
+
+/* The exchange is about to be canceled, or left. */
+void ngx_gateway_select_servicer_cancel(
+    ngx_gateway_select_attempt_t *attempt);
+
+/* The call is over: what became of the relay is counted, once. */
+void ngx_gateway_select_servicer_count(ngx_gateway_select_attempt_t *attempt);
 
 
 /*

@@ -167,6 +167,13 @@ static ngx_command_t  ngx_gateway_select_commands[] = {
       0,
       &ngx_gateway_select_qosnodes_endpoint },
 
+    { ngx_string("gateway_sessions"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_gateway_select_conf_endpoint,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      &ngx_gateway_select_sessions_endpoint },
+
     { ngx_string("gateway_history"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
       ngx_gateway_select_conf_endpoint,

@@ -66,7 +66,8 @@ static const char  *ngx_gateway_select_timeouts[GATEWAY_PENALTIES] = {
 static ngx_int_t
 ngx_gateway_select_nodes_handler(ngx_http_request_t *r)
 {
-    return ngx_gateway_select_report(r, ngx_gateway_select_nodes_item, 0);
+    return ngx_gateway_select_report(r, ngx_gateway_select_report_next,
+                                     ngx_gateway_select_nodes_item, 0);
 }
 
 
@@ -325,7 +326,8 @@ ngx_gateway_select_nodes_given(ngx_gateway_select_report_t *report)
 static ngx_int_t
 ngx_gateway_select_qosnodes_handler(ngx_http_request_t *r)
 {
-    return ngx_gateway_select_report(r, ngx_gateway_select_qosnodes_item, 1);
+    return ngx_gateway_select_report(r, ngx_gateway_select_report_next,
+                                     ngx_gateway_select_qosnodes_item, 1);
 }
 
 

@@ -46,6 +46,8 @@ static void ngx_gateway_select_relayed_answer(void *data,
 static ngx_int_t ngx_gateway_select_relayed_read(
     ngx_gateway_select_relayed_t *relayed, mesh_http_result_t *result,
     ngx_gateway_select_reply_t *reply);
+static ngx_gateway_select_became_e ngx_gateway_select_relayed_became(
+    ngx_gateway_select_verdict_t *verdict);
 static ngx_int_t ngx_gateway_select_relayed_error(
     ngx_gateway_select_relayed_t *relayed,
     ngx_gateway_select_verdict_t *verdict);
@@ -124,6 +126,11 @@ static void
 ngx_gateway_select_relayed_cancel(void *handle)
 {
     ngx_gateway_select_relayed_t *relayed = handle;
+
+    if (mesh_http_sent(relayed->exchange)) {
+        ngx_gateway_select_account_add(&relayed->relay.account,
+                                       NGX_GATEWAY_SELECT_BECAME_TIMEOUTS);
+    }
 
     mesh_http_cancel(relayed->exchange);
 }
@@ -226,6 +233,11 @@ ngx_gateway_select_relayed_answer(void *data, mesh_http_result_t *result)
     reply.time = result->time;
     reply.reason = result->reason;
 
+    if (result->outcome != MESH_HTTP_OK && result->sent) {
+        ngx_gateway_select_account_add(&relayed->relay.account,
+                                       NGX_GATEWAY_SELECT_BECAME_TIMEOUTS);
+    }
+
     switch (result->outcome) {
 
     case MESH_HTTP_OK:
@@ -267,11 +279,16 @@ ngx_gateway_select_relayed_read(ngx_gateway_select_relayed_t *relayed,
     reply->retry_after = ngx_gateway_select_retry_after(result);
 
     if (result->status == NGX_HTTP_TOO_MANY_REQUESTS) {
+        ngx_gateway_select_account_add(&relayed->relay.account,
+                                       NGX_GATEWAY_SELECT_BECAME_REFUSED);
         return NGX_OK;
     }
 
     ngx_gateway_select_signed_judge(&relayed->relay, &result->body,
                                     &reply->body, &verdict);
+
+    ngx_gateway_select_account_add(&relayed->relay.account,
+                                ngx_gateway_select_relayed_became(&verdict));
 
     ngx_hex_dump(relayed->proof, relayed->relay.proof, POCKET_HASH_LEN);
 
@@ -310,6 +327,24 @@ ngx_gateway_select_relayed_read(ngx_gateway_select_relayed_t *relayed,
     default: /* POCKET_ANSWER_FAILED */
         ngx_gateway_select_probe_void(probe);
         return NGX_DONE;
+    }
+}
+
+
+static ngx_gateway_select_became_e
+ngx_gateway_select_relayed_became(ngx_gateway_select_verdict_t *verdict)
+{
+    switch (verdict->verdict) {
+
+    case POCKET_ANSWER_ERROR:
+        return ngx_gateway_select_account_code(verdict->told.error->code);
+
+    case POCKET_ANSWER_NONE:
+    case POCKET_ANSWER_FAILED:
+        return NGX_GATEWAY_SELECT_BECAME_TIMEOUTS;
+
+    default: /* GOOD, FORGED, DOUBTFUL */
+        return NGX_GATEWAY_SELECT_BECAME_CHECKS;
     }
 }
 

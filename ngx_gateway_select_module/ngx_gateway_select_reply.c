@@ -116,6 +116,8 @@ ngx_gateway_select_reply_answer(ngx_gateway_select_call_t *call,
 
     r = call->request;
 
+    call->won = attempt;
+
     ngx_gateway_select_call_leave(call);
     ngx_gateway_select_call_cancel(call);
     ngx_gateway_select_metrics_answer(call, attempt);

@@ -55,7 +55,8 @@ static ngx_gateway_select_report_t  *ngx_gateway_select_report_last;
 
 ngx_int_t
 ngx_gateway_select_report(ngx_http_request_t *r,
-    ngx_gateway_select_item_pt item, ngx_uint_t sessions)
+    ngx_gateway_select_next_pt next, ngx_gateway_select_item_pt item,
+    ngx_uint_t sessions)
 {
     ngx_int_t                     rc;
     ngx_gateway_select_report_t  *report;
@@ -66,6 +67,7 @@ ngx_gateway_select_report(ngx_http_request_t *r,
         return rc;
     }
 
+    report->next = next;
     report->item = item;
     report->sessions = sessions;
 
@@ -369,7 +371,7 @@ ngx_gateway_select_report_json(ngx_gateway_select_report_t *report, u_char *p)
 {
     ngx_int_t  rc;
 
-    rc = ngx_gateway_select_report_next(report);
+    rc = report->next(report);
 
     if (rc == NGX_AGAIN) {
         return p;

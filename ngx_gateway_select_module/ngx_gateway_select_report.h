@@ -1,7 +1,7 @@
 
 /*
- * Long answers about all nodes, in slices: after each of them other requests
- * are served, and a slow client is waited for.
+ * Long answers about all nodes, or all accounts of sessions, in slices: after
+ * each of them other requests are served, and a slow client is waited for.
  */
 
 
@@ -9,6 +9,7 @@
 #define _NGX_GATEWAY_SELECT_REPORT_H_INCLUDED_
 
 
+#include "ngx_gateway_select_account.h"
 #include "ngx_gateway_select_answer.h"
 #include "ngx_gateway_select_zone.h"
 
@@ -31,6 +32,13 @@ typedef u_char *(*ngx_gateway_select_step_pt)(
 /* Writes one item: report->node, in a session if session_height is not 0. */
 typedef u_char *(*ngx_gateway_select_item_pt)(
     ngx_gateway_select_report_t *report, u_char *p);
+
+/*
+ * Goes on: NGX_OK, to the next item; NGX_AGAIN, a step without one; NGX_DONE:
+ * there are none left.
+ */
+typedef ngx_int_t (*ngx_gateway_select_next_pt)(
+    ngx_gateway_select_report_t *report);
 
 
 /* what a node has in all its sessions */
@@ -70,6 +78,7 @@ struct ngx_gateway_select_report_s {
     ngx_http_request_t              *request;
     ngx_gateway_select_main_conf_t  *gmcf;
     ngx_gateway_select_step_pt       step;
+    ngx_gateway_select_next_pt       next;
     ngx_gateway_select_item_pt       item;       /* of an array of JSON */
     void                            *data;       /* of the step's own */
     ngx_str_t                        only;       /* chain; empty: all */
@@ -89,6 +98,7 @@ struct ngx_gateway_select_report_s {
     uint64_t                         picked;     /* of all nodes, lately */
 
     /* the item, as it was a moment ago */
+    ngx_gateway_select_account_t     account;
     ngx_gateway_select_node_t        node;
     ngx_gateway_select_seats_t      *seat;
     uint64_t                         session_height;
@@ -113,7 +123,8 @@ struct ngx_gateway_select_report_s {
  * an item for each node of each session.
  */
 ngx_int_t ngx_gateway_select_report(ngx_http_request_t *r,
-    ngx_gateway_select_item_pt item, ngx_uint_t sessions);
+    ngx_gateway_select_next_pt next, ngx_gateway_select_item_pt item,
+    ngx_uint_t sessions);
 
 /*
  * The same in two, for answers of another form.  NULL: the request was
@@ -124,7 +135,7 @@ ngx_gateway_select_report_t *ngx_gateway_select_report_create(
 ngx_int_t ngx_gateway_select_report_begin(ngx_gateway_select_report_t *report,
     ngx_gateway_select_step_pt step);
 
-/* Goes on to the next item; NGX_DONE: there are none left. */
+/* That of nodes. */
 ngx_int_t ngx_gateway_select_report_next(ngx_gateway_select_report_t *report);
 
 
@@ -138,6 +149,7 @@ extern const char  *ngx_gateway_select_node_states[
 
 extern ngx_gateway_select_endpoint_t  ngx_gateway_select_nodes_endpoint;
 extern ngx_gateway_select_endpoint_t  ngx_gateway_select_qosnodes_endpoint;
+extern ngx_gateway_select_endpoint_t  ngx_gateway_select_sessions_endpoint;
 
 
 #endif /* _NGX_GATEWAY_SELECT_REPORT_H_INCLUDED_ */

@@ -5,6 +5,7 @@
  */
 
 
+#include "ngx_gateway_select_account.h"
 #include "ngx_gateway_select_registry.h"
 #include "pocket_session.h"
 
@@ -295,6 +296,18 @@ ngx_gateway_select_served_fill(ngx_gateway_select_pair_t *pair,
 
     ngx_gateway_select_served_seat(session, seats);
 
+    if (ngx_gateway_select_accounts_open(
+                       ngx_gateway_select_zone(pair->query.registry->gmcf),
+                       pair->chain, session)
+        != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "relays of session %uL on chain \"%*s\" are not all "
+                      "counted: make \"mesh_zone\" larger",
+                      session->height, (size_t) pair->chain->name_len,
+                      pair->chain->name);
+    }
+
     session->app = (uint32_t) pair->app->index;
     session->listed = dispatch->listed;
     session->allowance = gateway_dispatch_allowance(pair->app->max_relays,
@@ -558,6 +571,8 @@ ngx_gateway_select_served_end(ngx_gateway_select_chain_sh_t *chain,
     ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
                   "session %uL on chain \"%*s\" has ended", session->height,
                   (size_t) chain->name_len, chain->name);
+
+    ngx_gateway_select_accounts_close(chain, session);
 
     session->generation |= 1;
 

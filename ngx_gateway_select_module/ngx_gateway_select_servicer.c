@@ -250,6 +250,7 @@ ngx_gateway_select_servicer_judge(ngx_gateway_select_attempt_t *attempt,
     switch (verdict.verdict) {
 
     case POCKET_ANSWER_GOOD:
+        attempt->became = NGX_GATEWAY_SELECT_BECAME_REJECTED;
         attempt->status = NGX_HTTP_OK;
         return GATEWAY_TRY_OK;
 
@@ -285,6 +286,7 @@ ngx_gateway_select_servicer_error(ngx_gateway_select_attempt_t *attempt,
                   "%uL, code %uD", &attempt->node, &call->name,
                   attempt->relay->height, error->code);
 
+    attempt->became = ngx_gateway_select_account_code(error->code);
     attempt->fault = GATEWAY_FAULT_NODE;
     attempt->sent = 0;
 
@@ -335,6 +337,7 @@ ngx_gateway_select_servicer_forged(ngx_gateway_select_attempt_t *attempt,
                                          (size_t) attempt->hold.size);
     }
 
+    attempt->became = NGX_GATEWAY_SELECT_BECAME_REJECTED;
     attempt->fault = GATEWAY_FAULT_NODE;
     attempt->pick.wrong =
                   ngx_gateway_select_wrong(NGX_GATEWAY_SELECT_WRONG_SIGNATURE,
@@ -381,6 +384,7 @@ ngx_gateway_select_servicer_none(ngx_gateway_select_attempt_t *attempt,
                                           != NULL, 1);
 
     if (attempt->fault == GATEWAY_FAULT_QUOTA) {
+        attempt->became = NGX_GATEWAY_SELECT_BECAME_REFUSED;
         return GATEWAY_TRY_QUOTA;
     }
 
@@ -395,4 +399,28 @@ ngx_gateway_select_servicer_none(ngx_gateway_select_attempt_t *attempt,
                                               result->status);
 
     return GATEWAY_TRY_FAILED;
+}
+
+
+void
+ngx_gateway_select_servicer_cancel(ngx_gateway_select_attempt_t *attempt)
+{
+    if (!mesh_http_sent(attempt->exchange)) {
+        attempt->became = NGX_GATEWAY_SELECT_BECAME_NOTHING;
+        return;
+    }
+
+    attempt->became = attempt->call->won ? NGX_GATEWAY_SELECT_BECAME_HEDGES
+                                         : NGX_GATEWAY_SELECT_BECAME_TIMEOUTS;
+}
+
+
+void
+ngx_gateway_select_servicer_count(ngx_gateway_select_attempt_t *attempt)
+{
+    if (attempt == attempt->call->won && attempt->held) {
+        attempt->became = NGX_GATEWAY_SELECT_BECAME_ANSWERED;
+    }
+
+    ngx_gateway_select_account_add(&attempt->relay->account, attempt->became);
 }

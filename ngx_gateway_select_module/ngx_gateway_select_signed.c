@@ -92,6 +92,8 @@ ngx_gateway_select_sign(ngx_gateway_select_main_conf_t *gmcf,
     gateway_app_t   *app;
     pocket_alloc_t   a;
 
+    ngx_gateway_select_account(pick, &relay->account);
+
     app = ngx_gateway_select_session_app(gmcf, pick, &relay->height);
 
     if (app == NULL) {

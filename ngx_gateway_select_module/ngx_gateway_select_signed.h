@@ -13,6 +13,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_gateway_select_account.h"
 #include "ngx_gateway_select_session.h"
 #include "pocket_answer.h"
 
@@ -40,6 +41,8 @@ typedef struct {
     ngx_str_t                      servicer;   /* public key, hex */
     uint64_t                       height;     /* of the session */
     mesh_http_url_t                url;        /* of the node, see _send() */
+    ngx_gateway_select_account_ref_t
+                                   account;
     pocket_answer_t                answer;
     u_char                         proof[POCKET_HASH_LEN];
     ngx_chain_t                    chain[2];   /* the body */

@@ -52,6 +52,7 @@ ngx_gateway_select_stream_begin(ngx_gateway_select_attempt_t *attempt)
 
     call->state = NGX_GATEWAY_SELECT_CALL_STREAMING;
     call->stream = attempt;
+    call->won = attempt;
 
     /* the exchange has a deadline of its own, which is not later */
 

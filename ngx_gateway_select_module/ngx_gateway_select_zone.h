@@ -51,6 +51,10 @@
 
 #define NGX_GATEWAY_SELECT_NO_NODE      ((uint32_t) -1)
 
+/* relays to a node of a session are not counted: there was no room */
+
+#define NGX_GATEWAY_SELECT_NO_ACCOUNT   ((uint32_t) -1)
+
 
 /*
  * Admin verbs in force for a node; from Redis where there is one.  Neither is
@@ -196,6 +200,8 @@ typedef struct {
     uint32_t                       checked[NGX_GATEWAY_SELECT_SESSION_NODES];
                                                /* of used: checks, by the */
                                                /*   leader */
+    uint32_t                       accounts[NGX_GATEWAY_SELECT_SESSION_NODES];
+                                               /* see _account.h */
     ngx_atomic_t                   refused;    /* bits */
     ngx_atomic_t                   waiting;    /* bits */
     ngx_atomic_t                   waiting_at; /* ms: the last of them */
@@ -293,6 +299,7 @@ struct ngx_gateway_select_sh_s {
     void                          *clients;    /* heights, see _client.h */
     void                          *sticky;     /* nodes, see _client.h */
     void                          *metrics;    /* see _metrics.h */
+    void                          *accounts;   /* see _account.h */
 };
 
 

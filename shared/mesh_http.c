@@ -847,6 +847,13 @@ mesh_http_drain(void *data, mesh_http_result_t *result, u_char *p, size_t n)
 }
 
 
+ngx_uint_t
+mesh_http_sent(mesh_http_exchange_t *ex)
+{
+    return ex->result.sent;
+}
+
+
 ngx_str_t *
 mesh_http_header(mesh_http_result_t *result, const char *name)
 {

@@ -289,6 +289,11 @@ ngx_int_t mesh_http_leave(mesh_http_exchange_t *ex,
     mesh_http_handler_pt handler, void *data, size_t n, ngx_msec_t timeout);
 
 
+/* Whether bytes of its request may have reached a peer. */
+
+ngx_uint_t mesh_http_sent(mesh_http_exchange_t *ex);
+
+
 /* Value of the first header of that name (any case), or NULL. */
 
 ngx_str_t *mesh_http_header(mesh_http_result_t *result, const char *name);

@@ -23,7 +23,8 @@ package MeshServers;
 #   echo             1: the result is the request, { head, body }
 #   lacks            names of what it has not got: archive, trace, logs
 #   mode             '' or hang, close (before an answer), half (the body),
-#                    refuse (does not listen), ws (upgrades and echoes)
+#                    refuse (does not listen), ws (upgrades and echoes),
+#                    wait (with the answer until the mode is another)
 #   every (1)        error, status and mode apply to each n-th request only
 #
 # Filters are numbered from 1 by each server, and kept until it refuses
@@ -215,6 +216,10 @@ sub command {
 
     %{ $server->{set} } = (%{ $server->{set} }, %set);
 
+    if ($server->{set}{mode} ne 'wait') {
+        $_->() for splice @{ $server->{waiting} //= [] };
+    }
+
     my $refuses = $server->{set}{mode} eq 'refuse';
 
     delete $server->{filters} if $refuses;
@@ -335,7 +340,8 @@ sub request {
         $self->close($c) if $c->{fh} && $head =~ /^Connection: *close/mi;
     };
 
-    if ($set{delay} && !$check) { $self->after($set{delay}, $send) }
+    if ($set{mode} eq 'wait') { push @{ $server->{waiting} }, $send }
+    elsif ($set{delay} && !$check) { $self->after($set{delay}, $send) }
     else { $send->() }
 }
 

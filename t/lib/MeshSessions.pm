@@ -20,6 +20,8 @@ package MeshSessions;
 # http (directives of all edges), tls: by edge { server => directives } if its
 # servicers have https URLs, of that name with name => host; without directives
 # it does not speak TLS after all.
+# Options of gateway: http, server, keys (of the chain), family, interval (of
+# checks).
 
 use strict;
 use warnings;
@@ -102,12 +104,13 @@ sub gateway {
         'gateway_dispatcher ' . $self->{node}->url . ';
          gateway_apps %DIR%/apps.json; ' . ($o{http} // '')
         . 'gateway_chain 0021 { family ' . ($o{family} // 'evm')
-        . '; check_interval 60s;
+        . '; check_interval ' . ($o{interval} // '60s') . ';
                                 operator_cap 100%; '
         . ($o{keys} // '') . ' }', server => $o{server} //
         'location /relay/ { client_max_body_size 8m; gateway_relay; }
          location /gateway/find/ { gateway_find; }
-         location /gateway/nodes { gateway_nodes; }');
+         location /gateway/nodes { gateway_nodes; }
+         location /gateway/sessions { gateway_sessions; }');
 
     MeshCtl::write_file("$gateway->{dir}/apps.json",
         '[{"name":"app","priv_key":"' . MeshRelay::private('app') . '"}]',
