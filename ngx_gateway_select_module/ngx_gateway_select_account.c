@@ -33,6 +33,8 @@ static uint32_t ngx_gateway_select_account_new(
     ngx_gateway_select_accounts_t *table,
     ngx_gateway_select_chain_sh_t *chain,
     ngx_gateway_select_session_t *session, ngx_gateway_select_node_t *node);
+static ngx_gateway_select_account_t *ngx_gateway_select_account_place(
+    ngx_gateway_select_accounts_t *table);
 
 
 ngx_int_t
@@ -108,8 +110,8 @@ ngx_gateway_select_accounts_create(ngx_gateway_select_zone_t *zone)
         return NULL;
     }
 
-    table->n = (uint32_t) n;
-    table->accounts = ngx_slab_calloc_locked(zone->shpool,
+    table->room = (uint32_t) n;
+    table->accounts = ngx_slab_alloc_locked(zone->shpool,
                                    n * sizeof(ngx_gateway_select_account_t));
 
     if (table->accounts == NULL) {
@@ -167,43 +169,66 @@ ngx_gateway_select_account_new(ngx_gateway_select_accounts_t *table,
     ngx_gateway_select_chain_sh_t *chain,
     ngx_gateway_select_session_t *session, ngx_gateway_select_node_t *node)
 {
-    uint32_t                       i, n;
     ngx_gateway_select_account_t  *account;
 
     if (node->sn.str.len != sizeof(account->key)) {
         return NGX_GATEWAY_SELECT_NO_ACCOUNT;
     }
 
-    for (n = 0; n < table->n; n++) {
+    account = ngx_gateway_select_account_place(table);
 
-        i = table->hand;
-        account = &table->accounts[i];
-
-        table->hand = (i + 1) % table->n;
-
-        if (account->served) {
-            continue;
-        }
-
-        /* relays of the one before are not counted from here on */
-
-        account->serial++;
-
-        ngx_memory_barrier();
-
-        account->chain = chain;
-        account->height = session->height;
-        account->served = 1;
-
-        ngx_memzero((void *) account->counts, sizeof(account->counts));
-        ngx_memcpy(account->app_key, session->app_key,
-                   sizeof(account->app_key));
-        ngx_memcpy(account->key, node->key, sizeof(account->key));
-
-        return i;
+    if (account == NULL) {
+        return NGX_GATEWAY_SELECT_NO_ACCOUNT;
     }
 
-    return NGX_GATEWAY_SELECT_NO_ACCOUNT;
+    /* relays of the one before are not counted from here on */
+
+    account->serial++;
+
+    ngx_memory_barrier();
+
+    account->chain = chain;
+    account->height = session->height;
+    account->served = 1;
+
+    ngx_memzero((void *) account->counts, sizeof(account->counts));
+    ngx_memcpy(account->app_key, session->app_key, sizeof(account->app_key));
+    ngx_memcpy(account->key, node->key, sizeof(account->key));
+
+    return (uint32_t) (account - table->accounts);
+}
+
+
+/* A new one while there is room, then of those that ended the oldest. */
+
+static ngx_gateway_select_account_t *
+ngx_gateway_select_account_place(ngx_gateway_select_accounts_t *table)
+{
+    uint32_t                       i;
+    ngx_gateway_select_account_t  *account;
+
+    if (table->n < table->room) {
+        account = &table->accounts[table->n];
+
+        ngx_memzero(account, sizeof(ngx_gateway_select_account_t));
+
+        table->n++;
+
+        return account;
+    }
+
+    for (i = 0; i < table->n; i++) {
+
+        account = &table->accounts[table->hand];
+
+        table->hand = (table->hand + 1) % table->n;
+
+        if (!account->served) {
+            return account;
+        }
+    }
+
+    return NULL;
 }
 
 
@@ -243,7 +268,7 @@ ngx_gateway_select_account(ngx_gateway_select_pick_t *pick,
     table = pick->chain->sh->accounts;
     i = pick->chain->sessions[pick->session].accounts[pick->place];
 
-    if (table && i < table->n) {
+    if (table && i < table->room) {
         ref->account = &table->accounts[i];
         ref->serial = ref->account->serial;
     }

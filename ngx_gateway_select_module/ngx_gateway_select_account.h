@@ -42,7 +42,7 @@ typedef enum {
 
 typedef struct {
     ngx_atomic_t                   serial;     /* of who has the place */
-    ngx_gateway_select_chain_sh_t *chain;      /* NULL: free */
+    ngx_gateway_select_chain_sh_t *chain;
     uint64_t                       height;     /* of the session */
     ngx_uint_t                     served;     /* it has not ended */
     ngx_atomic_t                   counts[NGX_GATEWAY_SELECT_BECAMES];
@@ -51,8 +51,11 @@ typedef struct {
 } ngx_gateway_select_account_t;
 
 
+/* Memory beyond n has not been touched yet. */
+
 typedef struct {
     uint32_t                       n;
+    uint32_t                       room;       /* for so many */
     uint32_t                       hand;       /* the next to be given away */
     ngx_gateway_select_account_t  *accounts;
 } ngx_gateway_select_accounts_t;

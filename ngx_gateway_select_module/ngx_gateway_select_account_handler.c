@@ -85,11 +85,10 @@ ngx_gateway_select_sessions_next(ngx_gateway_select_report_t *report)
 
         account = &report->account;
 
-        if (account->chain
-            && (only->len == 0
-                || (only->len == account->chain->name_len
-                    && ngx_memcmp(only->data, account->chain->name, only->len)
-                       == 0)))
+        if (only->len == 0
+            || (only->len == account->chain->name_len
+                && ngx_memcmp(only->data, account->chain->name, only->len)
+                   == 0))
         {
             return NGX_OK;
         }

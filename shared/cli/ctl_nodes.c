@@ -24,6 +24,7 @@ static const char  ctl_nodes_usage[] =
 "       meshctl gateway find CHAIN [OPTION...]\n"
 "       meshctl gateway why CHAIN NODE [OPTION...]\n"
 "       meshctl gateway check CHAIN [NODE] [OPTION...]\n"
+"       meshctl gateway report [OPTION...]\n"
 "       meshctl gateway cordon|uncordon|drain|clear CHAIN NODE [OPTION...]\n"
 "       meshctl gateway cordon|uncordon|drain|clear CHAIN --operator NAME ...\n"
 "\n"
@@ -31,6 +32,10 @@ static const char  ctl_nodes_usage[] =
 "find      prints the node that a request would go to\n"
 "why       tells all that a node's use follows from\n"
 "check     prints what each check of the nodes came to, last time\n"
+"report    writes what became of the relays of each session, by servicer: the\n"
+"          JSON of a load generator's report, to be compared with the claims;\n"
+"          of what servicers claim beyond what was answered, checks, rejected\n"
+"          and code_28 are sure, hedges and timeouts possible\n"
 "cordon    gives a node no new callers, until it is uncordoned; those that\n"
 "          stick to it stay\n"
 "drain     gives it no requests at all\n"
@@ -41,9 +46,10 @@ static const char  ctl_nodes_usage[] =
 "\n"
 "  --url URL             of the gateway\n"
 "  --token-file FILE     its auth.json (gateway_auth)\n"
-"  --chain CHAIN         only this one's nodes\n"
+"  --chain CHAIN         only this one's nodes, or sessions\n"
 "  --operator NAME       all nodes of an operator\n"
 "  --json                print JSON as the gateway gave it, one node a line\n"
+"  -o, --output FILE     of the report, which must not be there yet\n"
 CTL_HTTP_HELP
 "\n"
 "Exit code: 0 done, 1 refused by the gateway, no node was found, (why) it is\n"
@@ -55,8 +61,9 @@ static const struct option  ctl_nodes_options_table[] = {
     { "url", required_argument, NULL, 'u' },
     { "token-file", required_argument, NULL, 't' },
     { "chain", required_argument, NULL, 'c' },
-    { "operator", required_argument, NULL, 'o' },
+    { "operator", required_argument, NULL, 'O' },
     { "json", no_argument, NULL, 'j' },
+    { "output", required_argument, NULL, 'o' },
     { "help", no_argument, NULL, 'h' },
     CTL_HTTP_OPTIONS,
     { NULL, 0, NULL, 0 }
@@ -68,6 +75,7 @@ static const ctl_nodes_verb_t  ctl_nodes_verbs[] = {
     { "find", ctl_nodes_find, "a chain is", 1, 1, 0 },
     { "why", ctl_nodes_why, "a chain and a node are", 2, 2, 1 },
     { "check", ctl_nodes_check, "a chain is", 1, 2, 1 },
+    { "report", ctl_nodes_report, "no", 0, 0, 1 },
     { "cordon", ctl_nodes_change, "a chain and a node are", 1, 2, 1 },
     { "uncordon", ctl_nodes_change, "a chain and a node are", 1, 2, 1 },
     { "drain", ctl_nodes_change, "a chain and a node are", 1, 2, 1 },
@@ -114,7 +122,8 @@ ctl_nodes_options(ctl_nodes_t *nodes, int argc, char **argv)
 {
     int  opt, rc;
 
-    while ((opt = getopt_long(argc, argv, "", ctl_nodes_options_table, NULL))
+    while ((opt = getopt_long(argc, argv, "o:", ctl_nodes_options_table,
+                              NULL))
            != -1)
     {
         if (opt == 'h') {
@@ -196,8 +205,12 @@ ctl_nodes_option(ctl_nodes_t *nodes, int opt)
         nodes->chain = optarg;
         return *optarg ? 1 : -1;
 
-    case 'o':
+    case 'O':
         nodes->operator = optarg;
+        return *optarg ? 1 : -1;
+
+    case 'o':
+        nodes->output = optarg;
         return *optarg ? 1 : -1;
 
     default:

@@ -91,6 +91,7 @@ struct ctl_nodes_s {
     const char              *token_file;
     const char              *chain;
     const char              *operator;
+    const char              *output;     /* NULL: standard output */
     unsigned                 json;
 
     cli_arena_t              arena;
@@ -107,6 +108,7 @@ struct ctl_nodes_s {
 int ctl_nodes_list(ctl_nodes_t *nodes);
 int ctl_nodes_why(ctl_nodes_t *nodes);
 int ctl_nodes_check(ctl_nodes_t *nodes);
+int ctl_nodes_report(ctl_nodes_t *nodes);
 
 
 /*
@@ -147,6 +149,9 @@ pocket_str_t ctl_nodes_host(const ctl_nodes_row_t *row);
 
 /* Of a column that has to hold the text, too. */
 int ctl_nodes_width(const pocket_str_t *text, int width);
+
+/* As memcmp(), a shorter one before those that it begins. */
+int ctl_nodes_str_cmp(const pocket_str_t *a, const pocket_str_t *b);
 
 /* 0: it is no number. */
 double ctl_nodes_double(const pocket_json_value_t *value);

@@ -12,7 +12,6 @@
 
 
 static int ctl_nodes_cmp(const void *one, const void *two);
-static int ctl_nodes_str_cmp(const pocket_str_t *a, const pocket_str_t *b);
 
 
 #define ctl_nodes_field(name, type)                                           \
@@ -237,7 +236,7 @@ ctl_nodes_cmp(const void *one, const void *two)
 }
 
 
-static int
+int
 ctl_nodes_str_cmp(const pocket_str_t *a, const pocket_str_t *b)
 {
     int     rc;

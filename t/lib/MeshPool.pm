@@ -12,7 +12,8 @@ package MeshPool;
 #   $pool->logged('text')
 #   $pool->quantile($sum, 0.99)
 #
-# Options: http (directives), server (of the one server), workers (1), log.
+# Options: http (directives), server (of the one server), workers (1), log,
+# zone (2m, of mesh_zone).
 # %DIR% is the directory of the nginx.
 
 use strict;
@@ -43,7 +44,8 @@ sub new {
     my ($class, %o) = @_;
     my $self = bless {
         dir => File::Temp->newdir('mesh-XXXXXX', TMPDIR => 1),
-        workers => 1, http => '', server => '', log => 'info', %o,
+        workers => 1, http => '', server => '', log => 'info', zone => '2m',
+        %o,
     }, $class;
     chmod 0755, "$self->{dir}";
     push @started, $self;
@@ -73,7 +75,7 @@ http {
     fastcgi_temp_path $dir/fastcgi;
     uwsgi_temp_path $dir/uwsgi;
     scgi_temp_path $dir/scgi;
-    mesh_zone mesh:2m;
+    mesh_zone mesh:$self->{zone};
     $self->{http}
     server {
         listen unix:$dir/pool.sock;

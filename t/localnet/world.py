@@ -55,7 +55,7 @@ load_module %(build)s/ngx_gateway_select_module.so;
 %(http)s
 
     gateway_chain %(chain)s {
-        family evm;
+        family %(family)s;
         height_tolerance 5;
         check_interval %(check)ds;
 %(keys)s
@@ -105,9 +105,13 @@ class Nginx(Process):
         self.names = {**conf_names(self.dir, port, self.workers),
                       "connections": 2048, "level": "info", **names}
 
-    def run(self, **options):
+    def configure(self):
         path = os.path.join(self.dir, "nginx.conf")
         write(path, self.conf % self.names)
+        return path
+
+    def run(self, **options):
+        path = self.configure()
         self.start(NGINX, "-p", self.dir, "-c", path,
                    "-e", self.dir + "/error.log", **options)
         wait_for(self.name, 10,
@@ -156,6 +160,24 @@ class Gateway(Nginx):
     def nodes(self):
         return json.loads(get(self.url("/gateway/nodes?chain=" + CHAIN),
                               {"x-api-key": TOKEN}))
+
+    def quiet(self):
+        """No checks from here on: other workers, with the same zone."""
+        old = set(self.pids()[1:])
+        self.names["family"] = "none"
+        self.configure()
+        self.process.send_signal(signal.SIGHUP)
+        wait_for("a reload", 30, lambda: len(self.pids()) > self.workers
+                 and not old & set(self.pids()))
+
+    def report(self, path):
+        """What became of the relays, by meshctl; to a file, and given."""
+        subprocess.run([os.path.join(BUILD, "meshctl"), "gateway", "report",
+                        "--url", self.url(""), "--token-file",
+                        self.dir + "/auth.json", "--output", path],
+                       check=True)
+        with open(path) as f:
+            return json.load(f)["rows"]
 
 
 class Net:
@@ -314,7 +336,8 @@ class World:
                             for n, name in zip(self.nodes, names))
 
         gateway = Gateway("gateway", self.dir, self.port, http=http,
-                          chain=CHAIN, check=CHECK, keys=keys)
+                          chain=CHAIN, check=CHECK, keys=keys,
+                          family="evm")
         if own_clock:
             gateway.own_clock()
 
