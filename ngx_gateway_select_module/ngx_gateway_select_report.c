@@ -400,8 +400,6 @@ ngx_gateway_select_report_json(ngx_gateway_select_report_t *report, u_char *p)
 }
 
 
-/* NGX_AGAIN: a step without an item */
-
 ngx_int_t
 ngx_gateway_select_report_next(ngx_gateway_select_report_t *report)
 {

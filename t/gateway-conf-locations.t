@@ -21,7 +21,7 @@ sub upstream { return http("upstream u { server 127.0.0.1:1; $_[0] }") }
 # endpoints
 
 my @endpoints = map { "gateway_$_" }
-                qw(find nodes qosnodes history metrics admin relay);
+                qw(find nodes sessions qosnodes history metrics admin relay);
 
 for my $name (@endpoints) {
     my ($other) = grep { $_ ne $name } @endpoints;
