@@ -47,7 +47,7 @@ sub reason { return $_[0]{body} =~ /"reason":"(\w*)"/ ? $1 : '' }
 
 {
     my $servers = MeshServers->start(2);
-    my $gateway = gateway($servers, 2);
+    my $gateway = gateway($servers, 2, keys => 'hedge off;');
 
     my $a = $gateway->ask('/relay/eth/v1/x?q=1');
     is($a->{status}, 200, 'answered');

@@ -110,7 +110,8 @@ sub gateway {
         'location /relay/ { client_max_body_size 8m; gateway_relay; }
          location /gateway/find/ { gateway_find; }
          location /gateway/nodes { gateway_nodes; }
-         location /gateway/sessions { gateway_sessions; }');
+         location /gateway/sessions { gateway_sessions; }
+         location /gateway/admin/ { gateway_admin; }');
 
     MeshCtl::write_file("$gateway->{dir}/apps.json",
         '[{"name":"app","priv_key":"' . MeshRelay::private('app') . '"}]',
