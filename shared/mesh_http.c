@@ -72,9 +72,7 @@ static mesh_http_stage_t  mesh_http_stages[] = {
 ngx_int_t
 mesh_http_start(ngx_cycle_t *cycle, mesh_http_conf_t *conf)
 {
-    ngx_uint_t            i;
-    mesh_http_peer_t    **peers;
-    mesh_http_worker_t   *worker;
+    mesh_http_worker_t  *worker;
 
     worker = ngx_pcalloc(cycle->pool, sizeof(mesh_http_worker_t));
     if (worker == NULL) {
@@ -88,12 +86,6 @@ mesh_http_start(ngx_cycle_t *cycle, mesh_http_conf_t *conf)
     ngx_queue_init(&worker->idle);
 
     mesh_http_open_init(worker);
-
-    peers = conf->peers.elts;
-
-    for (i = 0; i < conf->peers.nelts; i++) {
-        ngx_queue_init(&peers[i]->idle);
-    }
 
     conf->worker = worker;
 

@@ -307,6 +307,13 @@ mesh_http_peer_fill(mesh_http_peer_t *peer, mesh_http_url_t *url,
     peer->ssl = url->ssl;
     peer->literal = (u->addrs != NULL);
     peer->local = (u->family == AF_UNIX);
+
+    /*
+     * It is empty in each worker that begins: set there it would give each of
+     * them a copy of all peers.
+     */
+
+    ngx_queue_init(&peer->idle);
 }
 
 

@@ -152,8 +152,6 @@ mesh_http_open_create(mesh_http_conf_t *conf, ngx_str_t *name, uint32_t hash,
         goto failed;
     }
 
-    ngx_queue_init(&open->peer.idle);
-
     ngx_rbtree_insert(&worker->open, &open->sn.node);
     ngx_queue_insert_head(&worker->opened, &open->link);
     worker->nopen++;
