@@ -17,7 +17,6 @@
 
 #define NGX_GATEWAY_SELECT_HEDGE_LEAST   10
 
-#define NGX_GATEWAY_SELECT_PACE_MAX      600000
 #define NGX_GATEWAY_SELECT_ATTEMPT_POOL  4096
 
 /* bytes of an answer that are held even where it is not held as a whole */
@@ -563,8 +562,7 @@ static void
 ngx_gateway_select_attempt_told(ngx_gateway_select_attempt_t *attempt,
     mesh_http_result_t *result, gateway_try_e how)
 {
-    ngx_int_t                      seconds;
-    ngx_str_t                     *value;
+    ngx_msec_t                     pause;
     ngx_uint_t                     good;
     ngx_gateway_select_call_t     *call;
     ngx_gateway_select_metrics_t  *metrics;
@@ -591,13 +589,10 @@ ngx_gateway_select_attempt_told(ngx_gateway_select_attempt_t *attempt,
     }
 
     if (how == GATEWAY_TRY_QUOTA) {
-        value = mesh_http_header(result, "Retry-After");
-        seconds = value ? ngx_atoi(value->data, value->len) : NGX_ERROR;
-
-        if (seconds != NGX_ERROR) {
-            ngx_gateway_select_pace(&attempt->pick,
-                         ngx_min(seconds, NGX_GATEWAY_SELECT_PACE_MAX / 1000)
-                         * 1000);
+        pause = ngx_gateway_select_retry_after(
+                                    mesh_http_header(result, "Retry-After"));
+        if (pause) {
+            ngx_gateway_select_pace(&attempt->pick, pause);
         }
     }
 

@@ -18,11 +18,6 @@
 #include "ngx_gateway_select_upstream.h"
 
 
-/* Retry-After is believed up to this, ms */
-
-#define NGX_GATEWAY_SELECT_PACE_MAX  600000
-
-
 #if (NGX_HTTP_UPSTREAM_ZONE && nginx_version >= 1027003)
 #define ngx_gateway_select_peer_ref(peers, peer)                              \
     ngx_http_upstream_rr_peer_ref(peers, peer)
@@ -48,10 +43,8 @@ static ngx_atomic_uint_t ngx_gateway_select_balance_wrong(
     ngx_gateway_select_balance_t *b);
 static ngx_uint_t ngx_gateway_select_balance_broken(ngx_http_request_t *r,
     ngx_peer_connection_t *pc);
-static ngx_table_elt_t *ngx_gateway_select_balance_retry_after(
+static ngx_str_t *ngx_gateway_select_balance_retry_after(
     ngx_http_upstream_t *u);
-static void ngx_gateway_select_balance_pace(ngx_gateway_select_balance_t *b,
-    ngx_table_elt_t *h);
 static void ngx_gateway_select_balance_count(void *data);
 
 
@@ -392,8 +385,9 @@ static gateway_try_e
 ngx_gateway_select_balance_verdict(ngx_gateway_select_balance_t *b,
     ngx_peer_connection_t *pc)
 {
+    ngx_str_t            *retry_after;
+    ngx_msec_t            pause;
     gateway_fault_e       fault;
-    ngx_table_elt_t      *retry_after;
     ngx_http_upstream_t  *u;
 
     u = b->request->upstream;
@@ -421,8 +415,10 @@ ngx_gateway_select_balance_verdict(ngx_gateway_select_balance_t *b,
         fault = gateway_scan_fault(b->scan, b->rpc);
     }
 
-    if (fault == GATEWAY_FAULT_QUOTA && retry_after) {
-        ngx_gateway_select_balance_pace(b, retry_after);
+    pause = ngx_gateway_select_retry_after(retry_after);
+
+    if (fault == GATEWAY_FAULT_QUOTA && pause && b->pick.chain) {
+        ngx_gateway_select_pace(&b->pick, pause);
     }
 
     b->pick.wrong = ngx_gateway_select_balance_wrong(b);
@@ -487,7 +483,7 @@ ngx_gateway_select_balance_broken(ngx_http_request_t *r,
 }
 
 
-static ngx_table_elt_t *
+static ngx_str_t *
 ngx_gateway_select_balance_retry_after(ngx_http_upstream_t *u)
 {
     ngx_uint_t        i;
@@ -518,39 +514,9 @@ ngx_gateway_select_balance_retry_after(ngx_http_upstream_t *u)
                                sizeof("Retry-After") - 1)
                == 0)
         {
-            return &header[i];
+            return &header[i].value;
         }
     }
-}
-
-
-/* in seconds, or a date */
-
-static void
-ngx_gateway_select_balance_pace(ngx_gateway_select_balance_t *b,
-    ngx_table_elt_t *h)
-{
-    time_t  delay, until;
-
-    if (b->pick.chain == NULL) {
-        return;
-    }
-
-    delay = ngx_atotm(h->value.data, h->value.len);
-
-    if (delay == NGX_ERROR) {
-        until = ngx_parse_http_time(h->value.data, h->value.len);
-
-        if (until == NGX_ERROR || until <= ngx_time()) {
-            return;
-        }
-
-        delay = until - ngx_time();
-    }
-
-    delay = ngx_min(delay, NGX_GATEWAY_SELECT_PACE_MAX / 1000);
-
-    ngx_gateway_select_pace(&b->pick, (ngx_msec_t) delay * 1000);
 }
 
 

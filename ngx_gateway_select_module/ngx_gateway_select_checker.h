@@ -172,9 +172,6 @@ void ngx_gateway_select_probe_http(gateway_probe_request_t *request,
 /* Bytes that an answer may have; 0: as many as of any exchange. */
 size_t ngx_gateway_select_probe_max(ngx_gateway_select_probe_t *probe);
 
-/* ms of Retry-After; 0: not told. */
-ngx_msec_t ngx_gateway_select_retry_after(mesh_http_result_t *result);
-
 /* Checks have not yet spent their part of what the node's sessions allow. */
 ngx_uint_t ngx_gateway_select_relayed_affordable(
     ngx_gateway_select_probe_t *probe);

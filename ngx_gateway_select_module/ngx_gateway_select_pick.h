@@ -118,6 +118,12 @@ void ngx_gateway_select_overdue(ngx_gateway_select_pick_t *pick);
 void ngx_gateway_select_pace(ngx_gateway_select_pick_t *pick,
     ngx_msec_t delay);
 
+/*
+ * What Retry-After asks for, by seconds or a date (RFC 9110, 10.2.3): ms, at
+ * most 10 minutes; 0: nothing.  value may be NULL.
+ */
+ngx_msec_t ngx_gateway_select_retry_after(ngx_str_t *value);
+
 /* The node told this height of the chain. */
 void ngx_gateway_select_height(ngx_gateway_select_pick_t *pick,
     uint64_t height);

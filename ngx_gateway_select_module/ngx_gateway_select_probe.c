@@ -10,7 +10,6 @@
 #define NGX_GATEWAY_SELECT_PROBE_AGAIN     2000     /* after a failure */
 #define NGX_GATEWAY_SELECT_PROBE_FAILURES  3        /* so many times */
 #define NGX_GATEWAY_SELECT_PROBE_PAUSE     15000    /* quota, nothing told */
-#define NGX_GATEWAY_SELECT_PROBE_PAUSE_MAX 600000
 #define NGX_GATEWAY_SELECT_PENALTY_MAX     600000
 #define NGX_GATEWAY_SELECT_PENALTY_GROWTH  4
 #define NGX_GATEWAY_SELECT_PROBE_SLACK     20       /* of two clocks */
@@ -219,37 +218,14 @@ ngx_gateway_select_probe_answer(void *data, mesh_http_result_t *result)
     if (result->outcome == MESH_HTTP_OK) {
         reply.status = result->status;
         reply.body = result->body;
-        reply.retry_after = ngx_gateway_select_retry_after(result);
+        reply.retry_after = ngx_gateway_select_retry_after(
+                                    mesh_http_header(result, "Retry-After"));
 
     } else {
         probe->pick.wrong = ngx_gateway_select_unanswered(result);
     }
 
     ngx_gateway_select_probe_reply(probe, &reply);
-}
-
-
-/* seconds; a date is not read: the usual pause serves as well */
-
-ngx_msec_t
-ngx_gateway_select_retry_after(mesh_http_result_t *result)
-{
-    ngx_int_t   seconds;
-    ngx_str_t  *value;
-
-    value = mesh_http_header(result, "Retry-After");
-
-    if (value == NULL) {
-        return 0;
-    }
-
-    seconds = ngx_atoi(value->data, value->len);
-
-    if (seconds == NGX_ERROR) {
-        return 0;
-    }
-
-    return ngx_min(seconds, NGX_GATEWAY_SELECT_PROBE_PAUSE_MAX / 1000) * 1000;
 }
 
 

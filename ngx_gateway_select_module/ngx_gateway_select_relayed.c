@@ -276,7 +276,8 @@ ngx_gateway_select_relayed_read(ngx_gateway_select_relayed_t *relayed,
     probe = relayed->probe;
 
     reply->status = result->status;
-    reply->retry_after = ngx_gateway_select_retry_after(result);
+    reply->retry_after = ngx_gateway_select_retry_after(
+                                    mesh_http_header(result, "Retry-After"));
 
     if (result->status == NGX_HTTP_TOO_MANY_REQUESTS) {
         ngx_gateway_select_account_add(&relayed->relay.account,

@@ -11,7 +11,11 @@
 #include "ngx_gateway_select_pick.h"
 
 
-#define NGX_GATEWAY_SELECT_NO_ROW   ((uint32_t) -1)
+#define NGX_GATEWAY_SELECT_NO_ROW     ((uint32_t) -1)
+
+/* Retry-After is believed up to this, s */
+
+#define NGX_GATEWAY_SELECT_RETRY_MAX  600
 
 
 static ngx_inline ngx_uint_t ngx_gateway_select_same(
@@ -157,6 +161,31 @@ ngx_gateway_select_pace(ngx_gateway_select_pick_t *pick, ngx_msec_t delay)
 
     ngx_gateway_select_raise(&node->fresh.paced,
                              ngx_gateway_select_now() + delay);
+}
+
+
+ngx_msec_t
+ngx_gateway_select_retry_after(ngx_str_t *value)
+{
+    time_t  delay, until;
+
+    if (value == NULL) {
+        return 0;
+    }
+
+    delay = ngx_atotm(value->data, value->len);
+
+    if (delay == NGX_ERROR) {
+        until = ngx_parse_http_time(value->data, value->len);
+
+        if (until == NGX_ERROR || until <= ngx_time()) {
+            return 0;
+        }
+
+        delay = until - ngx_time();
+    }
+
+    return (ngx_msec_t) ngx_min(delay, NGX_GATEWAY_SELECT_RETRY_MAX) * 1000;
 }
 
 

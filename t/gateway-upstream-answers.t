@@ -12,6 +12,13 @@ use MeshPool;
 use MeshServers;
 use Test::More;
 
+# so many seconds from now, in HTTP's form
+
+sub date {
+    my ($day, $month, $n, $clock, $year) = split ' ', gmtime(time + shift);
+    return sprintf '%s, %02d %s %d %s GMT', $day, $n, $month, $year, $clock;
+}
+
 sub pool {
     my ($servers, $n, $keys, %o) = @_;
     my $lines = join '', map {
@@ -103,14 +110,14 @@ for (@faults) {
 
 # limits: paced, and what was passed over counts, too
 
-{
+for my $after ('30', date(40)) {
     my $servers = MeshServers->start(3, delay => 5);
     my $pool = pool($servers, 3, 'family=none');
-    $servers->set(0, status => 429, header => 'Retry-After: 30');
+    $servers->set(0, status => 429, header => "Retry-After: $after");
     my $sum = $pool->load('/', seconds => 2, callers => 5);
     is($sum->{status}{200}, $sum->{n}, '429 is passed over');
     ok($pool->wait(sub { share_of($pool, $servers, 0) == 0 }, 15),
-       'and left alone as long as it said');
+       "and left alone as long as it said: $after");
     done($pool, $servers);
 }
 
