@@ -194,6 +194,15 @@ static const gateway_fault_status_t  gateway_fault_statuses[] = {
 };
 
 
+static const gateway_try_e  gateway_fault_tries[GATEWAY_FAULTS] = {
+    GATEWAY_TRY_OK,                        /* GATEWAY_FAULT_NONE */
+    GATEWAY_TRY_OK,                        /* GATEWAY_FAULT_CALLER */
+    GATEWAY_TRY_FAILED,                    /* GATEWAY_FAULT_LACKING */
+    GATEWAY_TRY_QUOTA,                     /* GATEWAY_FAULT_QUOTA */
+    GATEWAY_TRY_FAILED                     /* GATEWAY_FAULT_NODE */
+};
+
+
 gateway_fault_e
 gateway_fault_error(gateway_dialect_e dialect, int64_t code,
     const pocket_str_t *text)
@@ -277,6 +286,13 @@ gateway_fault_status(uint32_t status, unsigned retry_after, unsigned rpc)
     }
 
     return GATEWAY_FAULT_NONE;
+}
+
+
+gateway_try_e
+gateway_fault_try(gateway_fault_e fault)
+{
+    return gateway_fault_tries[fault];
 }
 
 

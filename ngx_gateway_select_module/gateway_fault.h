@@ -11,7 +11,7 @@
 #define _GATEWAY_FAULT_H_INCLUDED_
 
 
-#include "pocket_base.h"
+#include "gateway_record.h"
 
 
 /* By weight: of several answers of a batch the heaviest counts. */
@@ -60,6 +60,9 @@ unsigned gateway_fault_absent(int64_t code, const pocket_str_t *text);
  */
 gateway_fault_e gateway_fault_status(uint32_t status, unsigned retry_after,
     unsigned rpc);
+
+/* What a try at the node counts as that ended so. */
+gateway_try_e gateway_fault_try(gateway_fault_e fault);
 
 
 #endif /* _GATEWAY_FAULT_H_INCLUDED_ */

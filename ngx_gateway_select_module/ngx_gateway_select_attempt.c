@@ -53,15 +53,6 @@ static void ngx_gateway_select_attempt_told(
     gateway_try_e how);
 
 
-static const gateway_try_e  ngx_gateway_select_attempt_tries[] = {
-    GATEWAY_TRY_OK,                        /* GATEWAY_FAULT_NONE */
-    GATEWAY_TRY_OK,                        /* GATEWAY_FAULT_CALLER */
-    GATEWAY_TRY_FAILED,                    /* GATEWAY_FAULT_LACKING */
-    GATEWAY_TRY_QUOTA,                     /* GATEWAY_FAULT_QUOTA */
-    GATEWAY_TRY_FAILED                     /* GATEWAY_FAULT_NODE */
-};
-
-
 ngx_int_t
 ngx_gateway_select_attempt(ngx_gateway_select_call_t *call)
 {
@@ -470,7 +461,7 @@ ngx_gateway_select_attempt_judge(ngx_gateway_select_attempt_t *attempt,
 
     attempt->held = 1;
 
-    return ngx_gateway_select_attempt_tries[attempt->fault];
+    return gateway_fault_try(attempt->fault);
 }
 
 

@@ -48,15 +48,6 @@ static ngx_str_t *ngx_gateway_select_balance_retry_after(
 static void ngx_gateway_select_balance_count(void *data);
 
 
-static const gateway_try_e  ngx_gateway_select_balance_tries[] = {
-    GATEWAY_TRY_OK,                        /* GATEWAY_FAULT_NONE */
-    GATEWAY_TRY_OK,                        /* GATEWAY_FAULT_CALLER */
-    GATEWAY_TRY_FAILED,                    /* GATEWAY_FAULT_LACKING */
-    GATEWAY_TRY_QUOTA,                     /* GATEWAY_FAULT_QUOTA */
-    GATEWAY_TRY_FAILED                     /* GATEWAY_FAULT_NODE */
-};
-
-
 ngx_int_t
 ngx_gateway_select_balance_init(ngx_http_request_t *r,
     ngx_http_upstream_srv_conf_t *us)
@@ -423,7 +414,7 @@ ngx_gateway_select_balance_verdict(ngx_gateway_select_balance_t *b,
 
     b->pick.wrong = ngx_gateway_select_balance_wrong(b);
 
-    return ngx_gateway_select_balance_tries[fault];
+    return gateway_fault_try(fault);
 }
 
 
