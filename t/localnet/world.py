@@ -184,9 +184,10 @@ class Gateway(Nginx):
 class Net:
     """The rig's full node: chain, dispatcher, claims."""
 
-    def __init__(self, folder, port):
+    def __init__(self, folder, port, block):
         self.dir = os.path.join(folder, "net")
         self.port = port
+        self.block = block
         self.url = "http://127.0.0.1:%d" % self.port
 
     def run(self, servicers):
@@ -194,7 +195,7 @@ class Net:
         options = [x for name, url in servicers.items()
                    for x in ("--servicer-url", name + "=" + url)]
         self.tool("up", "--session-allowance", "2", "--port", str(self.port),
-                  "--block-time", str(BLOCK), *options)
+                  "--block-time", str(self.block), *options)
         return self
 
     def height(self):
@@ -287,7 +288,8 @@ class Node:
 class World:
     """A pool of five and a gateway before it; net: of servicers."""
 
-    def __init__(self, folder, net=False, latency=20, nodes=5, proxies=True):
+    def __init__(self, folder, net=False, latency=20, nodes=5, proxies=True,
+                 block=BLOCK):
         os.chmod(folder, 0o755)
         self.dir = folder
         self.proxies = proxies
@@ -297,7 +299,7 @@ class World:
                       for i in range(nodes)]
         (self.port, self.altruist_port, self.witness_port,
          self.dispatcher_port, net_port) = taken[3 * nodes:][:5]
-        self.net = Net(folder, net_port) if net else None
+        self.net = Net(folder, net_port, block) if net else None
         self.redis = Redis("redis", folder)     # of the edges
         self.store = Redis("store", folder)     # of the gateway
         self.witness = self.altruist = None
