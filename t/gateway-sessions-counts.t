@@ -82,7 +82,8 @@ my $mock = $net->mock(0);
 
 {
     $net->mocks->set(0, mode => 'refuse');
-    my $gateway = $net->gateway(http => $auth, family => 'none');
+    my $gateway = $net->gateway(http => $auth, family => 'none',
+                                keys => 'hedge off;');
 
     my %of;
     $of{ $net->servicer($_) }++
@@ -137,7 +138,8 @@ for (@faults) {
     $net->mocks->reset;
 
     my $gateway = $net->gateway(http => $auth, family => 'none',
-                                keys => 'timeout 20s;');
+                                keys => 'timeout 20s;' . ($kind eq 'hedges'
+                                        ? '' : 'hedge off;'));
     my ($answered, $attempts) = (0, 0);
 
     ok($gateway->wait(sub {
