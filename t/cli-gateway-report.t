@@ -13,7 +13,7 @@ use MeshSessions;
 use Test::More;
 
 my $net = MeshSessions->start(edges => [2]);
-my $gateway = $net->gateway(family => 'none',
+my $gateway = $net->gateway(family => 'none', keys => 'hedge off;',
                             http => 'gateway_auth %DIR%/auth.json;');
 my @url = ('--url', "http://unix:$gateway->{dir}/pool.sock:");
 my @token = ('--token-file', "$gateway->{dir}/auth.json");
