@@ -96,14 +96,24 @@ const char  *gateway_ability_names[GATEWAY_ABILITIES] = {
 
 
 static const gateway_call_method_t  gateway_call_methods[] = {
-    { GATEWAY_DIALECT_EVM, "eth_send*", GATEWAY_CALL_WRITE, 0 },
-    { GATEWAY_DIALECT_EVM, "personal_*", GATEWAY_CALL_WRITE, 0 },
-    { GATEWAY_DIALECT_EVM, "eth_cancel*", GATEWAY_CALL_WRITE, 0 },
-    { GATEWAY_DIALECT_EVM, "eth_submit*", GATEWAY_CALL_WRITE, 0 },
-    { GATEWAY_DIALECT_EVM, "mev_*", GATEWAY_CALL_WRITE, 0 },
-    { GATEWAY_DIALECT_EVM, "bor_send*", GATEWAY_CALL_WRITE, 0 },
+
+    /* where the family is not known, what changes any chain is a write */
+
+    { GATEWAY_DIALECT_EVM|GATEWAY_DIALECT_PLAIN, "eth_send*",
+      GATEWAY_CALL_WRITE, 0 },
+    { GATEWAY_DIALECT_EVM|GATEWAY_DIALECT_PLAIN, "personal_*",
+      GATEWAY_CALL_WRITE, 0 },
+    { GATEWAY_DIALECT_EVM|GATEWAY_DIALECT_PLAIN, "eth_cancel*",
+      GATEWAY_CALL_WRITE, 0 },
+    { GATEWAY_DIALECT_EVM|GATEWAY_DIALECT_PLAIN, "eth_submit*",
+      GATEWAY_CALL_WRITE, 0 },
+    { GATEWAY_DIALECT_EVM|GATEWAY_DIALECT_PLAIN, "mev_*",
+      GATEWAY_CALL_WRITE, 0 },
+    { GATEWAY_DIALECT_EVM|GATEWAY_DIALECT_PLAIN, "bor_send*",
+      GATEWAY_CALL_WRITE, 0 },
     { GATEWAY_DIALECT_SOLANA, "sendTransaction", GATEWAY_CALL_WRITE, 0 },
-    { GATEWAY_DIALECT_SOLANA, "requestAirdrop", GATEWAY_CALL_WRITE, 0 },
+    { GATEWAY_DIALECT_SOLANA|GATEWAY_DIALECT_PLAIN, "requestAirdrop",
+      GATEWAY_CALL_WRITE, 0 },
     { GATEWAY_DIALECT_COSMOS, "broadcast_*", GATEWAY_CALL_WRITE, 0 },
     { GATEWAY_DIALECT_COSMOS|GATEWAY_DIALECT_PLAIN, "send*",
       GATEWAY_CALL_WRITE, 0 },

@@ -57,6 +57,7 @@ static void test_answers(void);
 #define SOLANA  GATEWAY_DIALECT_SOLANA
 #define COSMOS  GATEWAY_DIALECT_COSMOS
 #define POCKET  GATEWAY_DIALECT_POCKET
+#define PLAIN   GATEWAY_DIALECT_PLAIN
 
 #define RPC(method)  "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" method "\"}"
 
@@ -99,7 +100,13 @@ static const test_call_t  test_call_table[] = {
     { COSMOS, "POST", "/cosmos/tx/v1beta1/txs", "{}", 0, GATEWAY_CALL_WRITE },
     { COSMOS, "POST", "/cosmos/tx/v1beta1/simulate", "{}", 0, 0 },
     { POCKET, "POST", "/v1/query/height", "", 0, 0 },
-    { POCKET, "POST", "/v1/client/rawtx", "{}", 0, GATEWAY_CALL_WRITE }
+    { POCKET, "POST", "/v1/client/rawtx", "{}", 0, GATEWAY_CALL_WRITE },
+    { PLAIN, "POST", "", RPC("eth_sendRawTransaction"), 1,
+      GATEWAY_CALL_WRITE },
+    { PLAIN, "POST", "", RPC("sendTransaction"), 1, GATEWAY_CALL_WRITE },
+    { PLAIN, "POST", "", RPC("requestAirdrop"), 1, GATEWAY_CALL_WRITE },
+    { PLAIN, "POST", "", RPC("broadcast_tx_sync"), 1, GATEWAY_CALL_WRITE },
+    { PLAIN, "POST", "", RPC("eth_call"), 1, 0 }
 };
 
 
