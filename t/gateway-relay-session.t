@@ -9,23 +9,11 @@ use lib "$FindBin::Bin/lib";
 
 use IO::Select;
 use JSON::PP ();
-use MeshSessions;
+use MeshSessions qw(refused relayed);
 use Test::More;
 use Time::HiRes ();
 
 my $ok = '{"jsonrpc":"2.0","id":1,"result":"forged"}';
-
-sub relayed {
-    my ($text, $signature) = @_;
-    $text =~ s/(["\\])/\\$1/g;
-    return qq({"response":"$text","signature":"$signature"}\n);
-}
-
-sub refused {
-    my ($code) = @_;
-    return qq({"dispatch":null,"error":{"code":$code,)
-        . qq("codespace":"pocketcore","message":"m"}}\n);
-}
 
 sub failures {
     my ($sum) = @_;

@@ -9,7 +9,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use JSON::PP ();
-use MeshSessions;
+use MeshSessions qw(refused relayed);
 use Test::More;
 
 my $auth = 'gateway_auth %DIR%/auth.json;';
@@ -19,18 +19,6 @@ my @kinds = qw(answered checks rejected code_28 hedges timeouts refused);
 
 my $send = '{"jsonrpc":"2.0","id":1,"method":"eth_sendRawTransaction",'
            . '"params":["0x00"]}';
-
-sub relayed {
-    my ($text, $signature) = @_;
-    $text =~ s/(["\\])/\\$1/g;
-    return qq({"response":"$text","signature":"$signature"}\n);
-}
-
-sub refused {
-    my ($code) = @_;
-    return qq({"dispatch":null,"error":{"code":$code,)
-        . qq("codespace":"pocketcore","message":"m"}}\n);
-}
 
 sub session { return $_[0]{head} =~ /^Gateway-Session: (\d+)/mi ? $1 : -1 }
 

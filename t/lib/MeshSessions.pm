@@ -23,9 +23,14 @@ package MeshSessions;
 # Options of gateway: http, server, keys (of the chain), family, interval (of
 # checks).
 
+#
+# What a mock says, when it is asked for: relayed(TEXT, SIGNATURE) is an answer
+# of a relay, refused(CODE) an error of a servicer.
+
 use strict;
 use warnings;
 
+use Exporter qw(import);
 use FindBin;
 use MeshCtl;
 use MeshEdge;
@@ -33,6 +38,20 @@ use MeshPool;
 use MeshRedis;
 use MeshRelay;
 use MeshServers;
+
+our @EXPORT_OK = qw(relayed refused);
+
+sub relayed {
+    my ($text, $signature) = @_;
+    $text =~ s/(["\\])/\\$1/g;
+    return qq({"response":"$text","signature":"$signature"}\n);
+}
+
+sub refused {
+    my ($code) = @_;
+    return qq({"dispatch":null,"error":{"code":$code,)
+        . qq("codespace":"pocketcore","message":"m"}}\n);
+}
 
 sub start {
     my ($class, %o) = @_;
